@@ -1,0 +1,1 @@
+"""Files of documents in, files out. Knows nothing of labels."""

@@ -1,0 +1,191 @@
+"""Probabilities and a policy to labels, spans, paragraphs, clean text and quality.
+
+Where spans begin and end, and what they are labelled, is the model's; what is kept is the
+policy's. Another policy decides again on the same probabilities and scores nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.schema import LABELS, LANGUAGES, Label, Language, Policy, Quality, Segments, Span
+
+# Probabilities travel as whole steps of 1/STEPS: sums over a span are then exact.
+STEPS = 10_000
+CONTENT = LABELS.index(Label.CONTENT)
+
+Key = TypeVar("Key", Label, Language)
+
+# preset -> language -> label -> probability
+Thresholds = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A labelled document.
+
+    text: the caller's own string; every offset counts its code points. segments: how it was
+    cut. probabilities: of each label for each segment, in steps of 1/10,000, segments x
+    labels. policy: what decides `kept`. presets: the model's thresholds.
+    """
+
+    text: str
+    segments: Segments
+    probabilities: NDArray[np.uint16]
+    policy: Policy
+    presets: Thresholds
+
+    def with_policy(self, policy: Policy) -> Result:
+        """The same labels under another policy; nothing is scored again."""
+        return replace(self, policy=policy)
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """Runs of one label and language inside a paragraph; together they are the text.
+
+        A line break behind a paragraph that ends with boilerplate is a span of its own, kept
+        when any of the paragraph is: an advertisement taken from the end of a line must not
+        join that line to the next.
+        """
+        return tuple(span for line in self._lines for span in line)
+
+    @cached_property
+    def paragraphs(self) -> tuple[Span, ...]:
+        """One span a paragraph: label and language of most of its characters, kept if most is."""
+        return tuple(_merge(self.text, line) for line in self._lines)
+
+    @cached_property
+    def clean_text(self) -> str:
+        """What the policy keeps: the kept spans, joined."""
+        return "".join(self.text[span.start : span.end] for span in self.spans if span.kept)
+
+    @cached_property
+    def quality(self) -> Quality:
+        """How much of the document is content, for a decision to keep or drop it whole."""
+        sizes = [(span, _visible(self.text, span)) for span in self.spans]
+        total = sum(size for _, size in sizes)
+        content = sum(size for span, size in sizes if span.label is Label.CONTENT)
+        kept = sum(size for span, size in sizes if span.kept)
+        languages = _votes((span.language, size) for span, size in sizes)
+        junk = [span for span, size in sizes if size and span.label is not Label.CONTENT]
+        return Quality(
+            characters=total,
+            content_characters=content,
+            content_share=round(content / max(total, 1), 4),
+            kept_share=round(kept / max(total, 1), 4),
+            languages={language: round(size / max(total, 1), 4) for language, size in languages if size},
+            worst=max(junk, key=lambda span: span.confidence, default=None),
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """Spans, paragraphs and quality as a JSON object; it does not repeat the text."""
+        return {
+            "spans": [span.as_dict() for span in self.spans],
+            "paragraphs": [span.as_dict() for span in self.paragraphs],
+            "quality": self.quality.as_dict(),
+        }
+
+    @cached_property
+    def _lines(self) -> tuple[tuple[Span, ...], ...]:
+        """The spans, a tuple a paragraph."""
+        if not len(self.segments):
+            return ()
+        ends = np.array(self.segments.ends)
+        starts = np.concatenate(([0], ends[:-1]))
+        languages = np.array(self.segments.languages)
+        paragraphs = np.array(self.segments.paragraphs)
+        probabilities = self.probabilities.astype(np.int64)
+        labels = probabilities.argmax(1)
+        key = (paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels
+        first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        last = np.concatenate((first[1:], [key.size])) - 1
+        pooled = pool(probabilities, ends - starts, first)
+        limits = thresholds(self.policy, self.presets)
+        kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
+        removal = STEPS - pooled[:, kept_labels].sum(1)
+        keep = removal < limits[languages[first], labels[first]] * STEPS
+        lines: list[list[Span]] = []
+        line = -1
+        for run, (head, tail) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+            label = int(labels[head])
+            span = Span(
+                int(starts[head]),
+                int(ends[tail]),
+                LABELS[label],
+                LANGUAGES[languages[head]],
+                int(pooled[run, label]) / STEPS,
+                bool(keep[run]),
+            )
+            if paragraphs[head] != line:
+                lines.append([])
+                line = paragraphs[head]
+            lines[-1].append(span)
+        return tuple(_close(self.text, spans) for spans in lines)
+
+
+def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Probabilities of runs of segments: the mean over their characters.
+
+    probabilities: segments x labels; sizes: characters of each segment; first: the segment
+    that opens each run. Returns runs x labels, in the steps that came in.
+    """
+    sums = np.add.reduceat(probabilities * sizes[:, None], first, axis=0)
+    total = np.add.reduceat(sizes, first)[:, None]
+    result: NDArray[np.int64] = (2 * sums + total) // (2 * np.maximum(total, 1))
+    return result
+
+
+def thresholds(policy: Policy, presets: Thresholds) -> NDArray[np.float64]:
+    """The probability from which a label is removed, languages x labels; inf where never.
+
+    The model's preset, with the policy's own values over it.
+    """
+    out = np.full((len(LANGUAGES), len(LABELS)), np.inf)
+    for row, language in enumerate(LANGUAGES):
+        for column, label in enumerate(LABELS):
+            if label not in policy.keep:
+                out[row, column] = policy.thresholds.get(label, presets[policy.preset][language][label])
+    return out
+
+
+def _close(text: str, line: list[Span]) -> tuple[Span, ...]:
+    """Gives the line break of a mixed paragraph a span of its own where its end is boilerplate."""
+    last = line[-1]
+    if len(line) == 1 or last.label is Label.CONTENT:
+        return tuple(line)
+    end = last.start + len(text[last.start : last.end].rstrip())
+    if end == last.end or end == last.start or not text[end : last.end].strip(" \t\u3000\xa0"):
+        return tuple(line)
+    best = min(line, key=lambda span: (LABELS.index(span.label), -span.confidence))
+    kept = any(span.kept for span in line)
+    return (*line[:-1], replace(last, end=end), replace(best, start=end, end=last.end, kept=kept))
+
+
+def _merge(text: str, line: tuple[Span, ...]) -> Span:
+    sizes = [(span, _visible(text, span)) for span in line]
+    label = _votes((span.label, size) for span, size in sizes)[0][0]
+    language = _votes((span.language, size) for span, size in sizes)[0][0]
+    of_label = [(span.confidence, size or 1) for span, size in sizes if span.label is label]
+    confidence = sum(c * size for c, size in of_label) / sum(size for _, size in of_label)
+    kept = sum(size if span.kept else -size for span, size in sizes)
+    keep = kept > 0 or (kept == 0 and line[0].kept)
+    return Span(line[0].start, line[-1].end, label, language, round(confidence, 4), keep)
+
+
+def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
+    count: Counter[Key] = Counter()
+    for key, size in pairs:
+        count[key] += size
+    return count.most_common()
+
+
+def _visible(text: str, span: Span) -> int:
+    """Non-space characters of a span."""
+    return sum(map(len, text[span.start : span.end].split()))

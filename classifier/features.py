@@ -1,0 +1,190 @@
+"""Segments to feature rows: hashed character n-grams, shape, and agreement with the document.
+
+Training and inference run this same code, and a fingerprint of its output on fixed text is
+kept with every model. Text is folded here and nowhere else: the fold maps each code point on
+its own, so offsets never move.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.schema import Segments
+
+BUCKET_BITS = 17
+ORDERS = 5
+SPACE = 0x20
+_ASTRAL = 0x10000
+
+_MULTIPLIER = np.uint32(0x9E3779B1)
+_SALTS = np.array([0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F, 0x165667B1, 0xD3A2646D], np.uint32)
+
+# What has no width on the page: soft hyphen, joiners, marks of direction, byte-order mark.
+_INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+_QUOTES = {"‘": "'", "’": "'", "‛": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "‐": "-", "‑": "-", "…": "."}
+
+SHAPES = 5
+_LETTER, _UPPER, _DIGIT, _HAN, _MARK = range(SHAPES)
+_LANE = 12
+
+
+def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+    """Code point to folded code point (0 where invisible), and to counters in 12-bit lanes."""
+    plane = "".join(map(chr, range(_ASTRAL)))
+    lower = plane.replace("\u0130", "i").lower()  # the one letter whose lower case is longer
+    fold = np.frombuffer(lower.encode("utf-32-le", "surrogatepass"), np.uint32).copy()
+    fold = np.concatenate((fold, [0x2B50]))  # every symbol beyond the basic plane is one star
+    lanes = np.zeros(_ASTRAL + 1, np.uint64)
+
+    def points(pattern: str) -> NDArray[np.intp]:
+        return np.fromiter((m.start() for m in re.finditer(pattern, plane)), np.intp)
+
+    def mark(where: NDArray[np.intp], shape: int) -> None:
+        lanes[where] += np.uint64(1) << np.uint64(_LANE * shape)
+
+    mark(points(r"[^\W\d_]"), _LETTER)
+    mark(np.flatnonzero(fold[:_ASTRAL] != np.arange(_ASTRAL)), _UPPER)
+    mark(points(r"\d"), _DIGIT)
+    mark(points("[\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"), _HAN)
+    mark(points(r"[^\w\s\x00-\x1f\x7f-\x9f\ud800-\udfff]|_"), _MARK)
+    mark(np.array([_ASTRAL]), _MARK)
+
+    wide = np.arange(0xFF01, 0xFF5F)
+    fold[wide] = fold[wide - 0xFEE0]
+    fold[points(r"\d")] = ord("0")
+    fold[points(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")] = SPACE
+    for char, plain in _QUOTES.items():
+        fold[ord(char)] = ord(plain)
+    fold[points(f"[{_INVISIBLE}]")] = 0
+    return fold, lanes
+
+
+_FOLD, _LANES = _tables()
+
+
+class Rows(NamedTuple):
+    """The segments of a batch of documents, one row each, in document order.
+
+    grams: the folded text of all segments, a space before each and one at the end.
+    bounds: where each segment's leading space stands in `grams`; one more than rows. A
+        segment owns the positions from its own bound to the next, both included.
+    shape: characters, letters, capitals, digits, Han characters and marks; one column each.
+    first, last: the first and last visible code point, folded.
+    paragraph, language: of each segment, paragraphs numbered through the batch.
+    documents: where each document's rows start; one more than documents.
+    """
+
+    grams: NDArray[np.uint32]
+    bounds: NDArray[np.int64]
+    shape: NDArray[np.int64]
+    first: NDArray[np.uint32]
+    last: NDArray[np.uint32]
+    paragraph: NDArray[np.int64]
+    language: NDArray[np.int64]
+    documents: NDArray[np.int64]
+
+
+def rows(texts: Sequence[str], cuts: Sequence[Segments]) -> Rows:
+    """Feature rows for every segment of every document.
+
+    texts: documents; cuts: their segments, tiling each. Neither is changed.
+    """
+    points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+    counts = np.array([len(cut) for cut in cuts], np.int64)
+    documents = np.concatenate(([0], np.cumsum(counts)))
+    offsets = np.concatenate(([0], np.cumsum([len(text) for text in texts], dtype=np.int64)))
+    ends = _column(cuts, "ends") + np.repeat(offsets[:-1], counts)
+    lines = np.array([cut.paragraphs[-1] + 1 if len(cut) else 0 for cut in cuts], np.int64)
+    paragraph = _column(cuts, "paragraphs") + np.repeat(np.cumsum(lines) - lines, counts)
+    stops = np.concatenate((np.zeros(1, np.int64), ends))
+
+    index = np.minimum(points, _ASTRAL)
+    total = np.concatenate((np.zeros(1, np.uint64), np.cumsum(_LANES[index], dtype=np.uint64)))
+    packed = np.diff(total[stops])  # wraps, but a segment's own counts fit their lanes
+    mask = np.uint64((1 << _LANE) - 1)
+    shape = [(packed >> np.uint64(_LANE * lane) & mask).astype(np.int64) for lane in range(SHAPES)]
+
+    grams, bounds = _fold(index, stops)
+    visible = np.diff(bounds) - 1
+    first = grams[bounds[:-1] + np.minimum(visible, 1)]
+    last = grams[bounds[1:] - np.minimum(visible, 1)]
+    return Rows(
+        grams,
+        bounds,
+        np.stack([visible, *shape], axis=1),
+        first,
+        last,
+        paragraph,
+        _column(cuts, "languages"),
+        documents,
+    )
+
+
+def _column(cuts: Sequence[Segments], name: str) -> NDArray[np.int64]:
+    return np.array([value for cut in cuts for value in getattr(cut, name)], np.int64)
+
+
+def _fold(index: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Folded text with one space before each segment, between its words, and at the end."""
+    count = stops.size - 1
+    folded = _FOLD[index]
+    owner = np.repeat(np.arange(count, dtype=np.int32), np.diff(stops))
+    if not folded.all():
+        folded, owner = folded[folded != 0], owner[folded != 0]
+    blank = folded == SPACE
+    opens = np.ones(folded.size, bool)  # the first of its segment, or behind white space
+    opens[1:] = blank[:-1] | (owner[1:] != owner[:-1])
+    keep = ~(blank & opens)
+    folded, owner = folded[keep], owner[keep]
+    closes = np.ones(folded.size, bool)
+    closes[:-1] = owner[1:] != owner[:-1]
+    keep = ~(closes & (folded == SPACE))
+    folded, owner = folded[keep], owner[keep]
+    bounds = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=count) + 1)))
+    grams = np.full(folded.size + count + 1, SPACE, np.uint32)
+    grams[np.arange(folded.size) + owner + 1] = folded
+    return grams, bounds
+
+
+def buckets(grams: NDArray[np.uint32], bounds: NDArray[np.int64], bits: int = BUCKET_BITS) -> list[NDArray[np.uint32]]:
+    """The bucket of the n-gram that starts at each position, one array for each order 1 to 5.
+
+    A polynomial rolling hash, its high bits spread by a multiplication of its own for each
+    order. Bucket 0 means that the n-gram would leave its segment; it carries no weight.
+    """
+    size = grams.size
+    # Where each position's segment ends: its trailing space is the last one a gram may reach.
+    room = np.repeat(bounds[1:], np.diff(bounds)) - np.arange(size - 1)
+    hashed = np.zeros(size, np.uint32)
+    out: list[NDArray[np.uint32]] = []
+    mixed = grams * np.uint32(0x2C1B3C6D)
+    mixed ^= mixed >> np.uint32(15)
+    mixed *= np.uint32(0x297A2D39)
+    for order in range(1, ORDERS + 1):
+        hashed *= _MULTIPLIER
+        hashed[: max(size - order + 1, 0)] += mixed[order - 1 :]
+        bucket = hashed ^ (hashed >> np.uint32(16))
+        bucket *= _SALTS[order - 1]
+        bucket >>= np.uint32(32 - bits)
+        bucket = bucket[: size - 1]
+        bucket *= room >= order - 1 if order > 1 else np.uint32(1)
+        out.append(bucket)
+    return out
+
+
+def fingerprint() -> str:
+    """A digest of this module's output on fixed text; a model is refused where it differs."""
+    text = "Ａ first line, 100 % plain.\n获取 News\u200b: “Quoted” İ ẞ ǅ \U0001f600 \ud800\x00 end\n\n\u3000第二行。"
+    first, second = text.index("\n") + 1, len(text)
+    cut = Segments([first, second - 5, second], [0, 1, 2], [0, 1, 1])
+    made = rows([text, " "], [cut, Segments([1], [0], [2])])
+    digest = hashlib.sha256()
+    for array in (*made, *buckets(made.grams, made.bounds)):
+        digest.update(np.ascontiguousarray(array).astype("<i8").tobytes())
+    return digest.hexdigest()[:16]

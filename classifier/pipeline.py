@@ -1,0 +1,124 @@
+"""`Classifier`: the one place that knows the order in which text becomes labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier import features, model, segment, store
+from classifier.decide import STEPS, Result, pool
+from classifier.schema import LABELS, InputError, Limits, Policy, Segments
+
+
+class Classifier:
+    """Labels scraped text: content, promo, legal or navigation.
+
+    Made by `Classifier.load()`. An instance holds no state but its model and policy, so it
+    may be shared between threads, and pickled: another process loads the model by its path.
+    """
+
+    def __init__(self, stored: store.Stored, policy: Policy, limits: Limits) -> None:
+        self._stored = stored
+        self._policy = policy
+        self._limits = limits
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        policy: Policy | None = None,
+        limits: Limits | None = None,
+    ) -> Classifier:
+        """Loads and verifies a model.
+
+        path: a model folder; the shipped model without one. policy: decides what is kept,
+        `Policy.balanced()` without one. limits: bounds on segments, batches and model files.
+
+        Raises ModelNotFound, ModelDamaged or ModelUnsupported when the folder is refused.
+        """
+        limits = limits or Limits()
+        return cls(store.load(path, limits), policy or Policy(), limits)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reload, (str(self._stored.folder), self._policy, self._limits)
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """The model's manifest: languages, thresholds, figures, checksums, and `folder`."""
+        return {"folder": str(self._stored.folder), **self._stored.manifest}
+
+    @property
+    def classes_(self) -> NDArray[np.str_]:
+        """The labels in the order of `predict_proba`'s columns: sorted, as scikit-learn has them."""
+        return np.array(sorted(LABELS))
+
+    def label(self, text: str) -> Result:
+        """Labels one document. Raises InputError when `text` is no string."""
+        return self.label_many([text])[0]
+
+    def label_many(self, texts: Iterable[str]) -> list[Result]:
+        """Labels documents in batches, several times as fast as one by one, in their order.
+
+        The result of a document does not depend on the others. Raises InputError, with the
+        document's position, when one is no string.
+        """
+        presets = self._stored.manifest["thresholds"]
+        return [
+            Result(text, cut, scores, self._policy, presets)
+            for batch in self._batches(texts)
+            for text, cut, scores in self._score(batch)
+        ]
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """The probability of each label for each string, each a document of its own.
+
+        Returns an array of shape (texts, 4), its columns in the order of `classes_`: the mean
+        over the string's characters. A string without characters is content.
+        """
+        order = [LABELS.index(label) for label in sorted(LABELS)]
+        out: list[NDArray[np.float64]] = []
+        for batch in self._batches(texts):
+            for text, cut, scores in self._score(batch):
+                row = np.eye(1, len(LABELS))
+                if text:
+                    sizes = np.diff([0, *cut.ends])
+                    row = pool(scores.astype(np.int64), sizes, np.zeros(1, np.intp)).astype(np.float64)
+                out.append(row / row.sum())
+        return np.concatenate(out)[:, order] if out else np.zeros((0, len(LABELS)))
+
+    def predict(self, texts: Sequence[str]) -> NDArray[np.str_]:
+        """The most probable label of each string, each a document of its own."""
+        result: NDArray[np.str_] = self.classes_[self.predict_proba(texts).argmax(1)]
+        return result
+
+    def _batches(self, texts: Iterable[str]) -> Iterator[list[str]]:
+        if isinstance(texts, str | bytes):
+            raise InputError(f"label_many() takes a sequence of strings, got one {type(texts).__name__}: wrap it in a list")
+        batch: list[str] = []
+        size = 0
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise InputError(f"document {number} is a {type(text).__name__}, not a string: decode or convert it first")
+            batch.append(text)
+            size += len(text)
+            if size >= self._limits.batch_characters:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
+        cuts = [segment.cut(text, self._limits) for text in texts]
+        rows = features.rows(texts, cuts)
+        scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
+        for text, cut, start in zip(texts, cuts, rows.documents[:-1].tolist(), strict=True):
+            yield text, cut, scores[start : start + len(cut)]
+
+
+def _reload(folder: str, policy: Policy, limits: Limits) -> Classifier:
+    return Classifier.load(folder, policy=policy, limits=limits)

@@ -1,0 +1,224 @@
+"""The values that flow through the package, and the errors it raises.
+
+Offsets are code points of the caller's own string. Nothing here does work: the other
+modules import this one, and it imports only the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Label(StrEnum):
+    """What a stretch of text is for. `CONTENT` is what the author set out to say."""
+
+    CONTENT = "content"
+    PROMO = "promo"
+    LEGAL = "legal"
+    NAVIGATION = "navigation"
+
+
+class Language(StrEnum):
+    """The path a stretch of text takes through the model, not its exact language."""
+
+    EN = "en"
+    ZH = "zh"
+    OTHER = "other"
+
+
+LABELS: tuple[Label, ...] = tuple(Label)
+LANGUAGES: tuple[Language, ...] = tuple(Language)
+
+
+class ClassifierError(Exception):
+    """The root of every error this package raises on purpose.
+
+    ClassifierError
+    ├── InputError        a text, record or file that cannot be read
+    ├── PolicyError       a policy that contradicts itself or names what does not exist
+    └── ModelError        a model folder that is refused
+        ├── ModelNotFound     no model there
+        ├── ModelDamaged      checksum, size or structure differ from the manifest
+        └── ModelUnsupported  written for other code than this
+    """
+
+
+class InputError(ClassifierError):
+    """A text, record or file that cannot be read."""
+
+
+class PolicyError(ClassifierError, ValueError):
+    """A policy that contradicts itself or names what does not exist."""
+
+
+class ModelError(ClassifierError):
+    """A model folder that is refused."""
+
+
+class ModelNotFound(ModelError):
+    """There is no model folder at the path."""
+
+
+class ModelDamaged(ModelError):
+    """The files differ from what their manifest promises."""
+
+
+class ModelUnsupported(ModelError):
+    """The model was written for another format or other feature code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that keep one bad input from taking the machine.
+
+    segment_characters: a segment is cut at this length even without punctuation.
+    batch_characters: how much text one pass of the kernel scores; temporaries of this
+        size stay in the processor's cache.
+    model_bytes: the largest file of a model folder that is read.
+    """
+
+    segment_characters: int = 600
+    batch_characters: int = 64_000
+    model_bytes: int = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """A document cut into segments that tile it, as columns of equal length.
+
+    ends: where each segment ends; it starts where the one before it ends, the first at 0.
+    paragraphs: the number of the paragraph (line) each lies in, ascending from 0.
+    languages: the path of each, as an index into `LANGUAGES`.
+    """
+
+    ends: list[int]
+    paragraphs: list[int]
+    languages: list[int]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the text, `text[start:end]`, with one label and one language.
+
+    confidence: the model's probability of `label`, averaged over the span's characters.
+    kept: the policy's decision; a span that is not kept is absent from the clean text.
+    """
+
+    start: int
+    end: int
+    label: Label
+    language: Language
+    confidence: float
+    kept: bool
+
+    def as_dict(self) -> dict[str, object]:
+        """The span as a JSON object."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "label": self.label.value,
+            "language": self.language.value,
+            "confidence": self.confidence,
+            "kept": self.kept,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What a document is worth, for a decision to keep or drop it whole.
+
+    characters: non-space characters in all; content_characters: those labelled content.
+    content_share and kept_share: the share labelled content and the share that the
+        policy keeps, 0 to 1 (0 for a document without characters).
+    languages: the share of non-space characters by language path, largest first.
+    worst: the most certain boilerplate span, or None where there is none.
+    """
+
+    characters: int
+    content_characters: int
+    content_share: float
+    kept_share: float
+    languages: dict[Language, float]
+    worst: Span | None
+
+    def as_dict(self) -> dict[str, object]:
+        """The quality as a JSON object."""
+        return {
+            "characters": self.characters,
+            "content_characters": self.content_characters,
+            "content_share": self.content_share,
+            "kept_share": self.kept_share,
+            "languages": {language.value: share for language, share in self.languages.items()},
+            "worst": self.worst.as_dict() if self.worst else None,
+        }
+
+
+PRESETS = ("careful", "balanced", "thorough")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How sure the model must be before text is taken away.
+
+    A span is removed when its label is not in `keep` and the probability that it belongs
+    to none of the kept labels reaches the threshold of its label; otherwise it stays.
+
+    preset: whose thresholds to take from the model's manifest: `careful`, `balanced` or
+        `thorough`.
+    keep: labels that are never removed; `content` always belongs to them.
+    thresholds: a probability for a label, set by hand, in place of the preset's. A value
+        above 1 means that the label is never removed.
+
+    Raises PolicyError for an unknown preset or label, or a threshold that is no number
+    from 0 up.
+    """
+
+    preset: str = "balanced"
+    keep: frozenset[Label] = frozenset({Label.CONTENT})
+    thresholds: Mapping[Label, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.preset not in PRESETS:
+            raise PolicyError(f"unknown preset {self.preset!r}: use one of {', '.join(PRESETS)}")
+        if isinstance(self.keep, str):
+            raise PolicyError(f"keep is the string {self.keep!r}: pass a set of labels, such as {{{self.keep!r}}}")
+        keep = frozenset(_label(name) for name in self.keep) | {Label.CONTENT}
+        thresholds: dict[Label, float] = {}
+        for name, value in self.thresholds.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise PolicyError(f"the threshold of {name!r} is {value!r}: use a probability from 0 to 1")
+            thresholds[_label(name)] = float(value)
+        object.__setattr__(self, "keep", keep)
+        object.__setattr__(self, "thresholds", thresholds)
+
+    @classmethod
+    def careful(cls, keep: Iterable[str] = ("content",)) -> Policy:
+        """Loses at most 0.5 % of content characters on sites that the model has not seen."""
+        return cls("careful", _labels(keep))
+
+    @classmethod
+    def balanced(cls, keep: Iterable[str] = ("content",)) -> Policy:
+        """Loses at most 2 % of content characters on sites that the model has not seen."""
+        return cls("balanced", _labels(keep))
+
+    @classmethod
+    def thorough(cls, keep: Iterable[str] = ("content",)) -> Policy:
+        """Makes the fewest errors in all: removes what is more probably boilerplate."""
+        return cls("thorough", _labels(keep))
+
+
+def _labels(names: Iterable[str]) -> frozenset[Label]:
+    return frozenset(_label(name) for name in ([names] if isinstance(names, str) else names))
+
+
+def _label(name: str) -> Label:
+    try:
+        return Label(name)
+    except ValueError:
+        known = ", ".join(LABELS)
+        raise PolicyError(f"unknown label {name!r}: use one of {known}") from None

@@ -1,0 +1,89 @@
+"""The table of who may import whom, held against the code."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import classifier
+
+ROOT = Path(classifier.__file__).parent
+MAY_IMPORT = {
+    "__init__": {"schema", "decide", "pipeline"},
+    "schema": set(),
+    "language": {"schema"},
+    "segment": {"schema", "language"},
+    "features": {"schema"},
+    "model": {"schema", "features"},
+    "store": {"schema", "features", "model"},
+    "decide": {"schema"},
+    "pipeline": {"schema", "segment", "features", "model", "store", "decide"},
+    "corpus": {"schema"},
+    "report": {"schema", "decide"},
+    "cli": {"schema", "decide", "pipeline", "corpus", "report"},
+}
+
+
+def module(file):
+    return file.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imports(file):
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "classifier")
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT)))
+def test_modules_import_only_downwards(file):
+    mine = {name.split(".")[1] for name in imports(file) if name.startswith("classifier.") and name.count(".")}
+    known = {name for name in mine if name in MAY_IMPORT}
+    assert known - {module(file)} <= MAY_IMPORT[module(file)]
+    assert not [name for name in imports(file) if name.split(".")[0] in {"training", "sklearn", "langdetect", "scipy"}]
+
+
+def test_only_the_store_touches_joblib():
+    users = {module(file) for file in ROOT.rglob("*.py") if any(name.split(".")[0] == "joblib" for name in imports(file))}
+    assert users == {"store"}
+
+
+def test_only_the_command_prints():
+    printing = {
+        module(file)
+        for file in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert printing == {"cli"}
+
+
+def loaded_after(program):
+    code = f"import sys; {program}; print(*sorted(sys.modules))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_import_alone_loads_no_dependency():
+    assert not loaded_after("import classifier") & {"numpy", "joblib", "sklearn", "langdetect"}
+
+
+def test_labelling_loads_neither_scikit_learn_nor_langdetect():
+    program = "from classifier import Classifier; Classifier.load().label('Der Hafen ist zu. 港口关闭。 Subscribe now!')"
+    assert not loaded_after(program) & {"sklearn", "scipy", "langdetect"}
+
+
+def test_help_loads_no_dependency():
+    program = "from classifier.cli import main\ntry: main(['label', '--help'])\nexcept SystemExit: pass"
+    assert not loaded_after(f"exec({program!r})") & {"numpy", "joblib"}
+
+
+def test_the_public_names_are_at_most_ten_sorted_and_there():
+    assert classifier.__all__ == sorted(classifier.__all__)
+    assert len(classifier.__all__) <= 10
+    assert all(getattr(classifier, name) for name in classifier.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = classifier.nothing

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from classifier import Label, Policy
+from classifier.decide import STEPS, Result
+from classifier.schema import LABELS, LANGUAGES, PRESETS, Segments
+
+PRESET_VALUES = {"careful": 0.95, "balanced": 0.7, "thorough": 0.5}
+PRESET = {
+    name: {language: {label: PRESET_VALUES[name] for label in LABELS[1:]} for language in LANGUAGES} for name in PRESETS
+}
+
+
+def make(parts, policy=None):
+    """A result from (text, paragraph, language, probabilities) a segment."""
+    texts, paragraphs, languages, rows = zip(*parts, strict=True)
+    ends = np.cumsum([len(text) for text in texts]).tolist()
+    scores = np.rint(np.array(rows) * STEPS).astype(np.uint16)
+    return Result("".join(texts), Segments(ends, list(paragraphs), list(languages)), scores, policy or Policy(), PRESET)
+
+
+CONTENT, PROMO, LEGAL = (1, 0, 0, 0), (0.1, 0.9, 0, 0), (0, 0, 1, 0)
+
+
+def kept(result):
+    return [(result.text[span.start : span.end], span.label, span.kept) for span in result.spans]
+
+
+def test_neighbours_of_one_label_and_language_are_one_span():
+    result = make([("One. ", 0, 0, CONTENT), ("Two. ", 0, 0, CONTENT), ("三。", 0, 1, CONTENT)])
+    assert [(span.end, span.language) for span in result.spans] == [(10, "en"), (12, "zh")]
+
+
+def test_a_span_never_leaves_its_paragraph():
+    result = make([("One.\n", 0, 0, CONTENT), ("Two.", 1, 0, CONTENT)])
+    assert [span.end for span in result.spans] == [5, 9]
+
+
+def test_confidence_is_the_mean_over_characters():
+    result = make([("abcdef", 0, 0, (0.1, 0.9, 0, 0)), ("gh", 0, 0, (0.4, 0.6, 0, 0))])
+    assert [span.confidence for span in result.spans] == [pytest.approx(0.9 * 0.75 + 0.6 * 0.25)]
+
+
+def test_boilerplate_below_the_threshold_is_kept_and_keeps_its_label():
+    unsure = (0.4, 0.6, 0, 0)
+    assert kept(make([("Buy", 0, 0, unsure)])) == [("Buy", "promo", True)]
+    assert kept(make([("Buy", 0, 0, PROMO)])) == [("Buy", "promo", False)]
+
+
+def test_what_is_surely_not_content_goes_even_when_its_kind_is_open():
+    assert kept(make([("Buy", 0, 0, (0.05, 0.5, 0, 0.45))])) == [("Buy", "promo", False)]
+
+
+def test_content_is_never_removed():
+    open_case = (0.34, 0.33, 0.0, 0.33)
+    assert make([("Text", 0, 0, open_case)], Policy.thorough()).clean_text == "Text"
+
+
+def test_a_kept_label_stays_and_its_doubt_counts_as_kept():
+    parts = [("© 2026", 0, 0, LEGAL), (" Buy", 0, 0, (0.1, 0.6, 0.3, 0))]
+    assert make(parts, Policy(keep={"legal"})).clean_text == "© 2026 Buy"
+    assert make(parts).clean_text == ""
+
+
+def test_a_threshold_set_by_hand_wins_over_the_preset():
+    parts = [("Buy", 0, 0, PROMO)]
+    assert make(parts, Policy(thresholds={Label.PROMO: 0.95})).clean_text == "Buy"
+    assert make(parts, Policy(thresholds={Label.PROMO: 0.5})).clean_text == ""
+
+
+def test_another_policy_moves_no_span():
+    result = make([("One. ", 0, 0, CONTENT), ("Buy", 0, 0, (0.2, 0.8, 0, 0))])
+    careful = result.with_policy(Policy.careful())
+    assert [(s.start, s.end, s.label, s.confidence) for s in careful.spans] == [
+        (s.start, s.end, s.label, s.confidence) for s in result.spans
+    ]
+    assert (result.clean_text, careful.clean_text) == ("One. ", "One. Buy")
+
+
+def test_taking_the_end_of_a_line_leaves_its_line_break():
+    result = make([("One. ", 0, 0, CONTENT), ("Buy\n\n", 0, 0, PROMO), ("Two.", 1, 0, CONTENT)])
+    assert result.clean_text == "One. \n\nTwo."
+    assert [(text, label) for text, label, _ in kept(result)][1:3] == [("Buy", "promo"), ("\n\n", "content")]
+
+
+def test_taking_a_whole_line_takes_its_line_break():
+    assert make([("Buy\n", 0, 0, PROMO), ("Two.", 1, 0, CONTENT)]).clean_text == "Two."
+
+
+def test_a_paragraph_has_the_label_of_most_of_its_characters():
+    result = make([("A long sentence of content. ", 0, 0, CONTENT), ("Buy\n", 0, 0, PROMO), ("© 2026", 1, 0, LEGAL)])
+    assert [(p.start, p.end, p.label, p.kept) for p in result.paragraphs] == [(0, 32, "content", True), (32, 38, "legal", False)]
+
+
+def test_quality_counts_characters_without_spaces():
+    quality = make([("One two. ", 0, 0, CONTENT), ("Buy", 0, 0, PROMO)]).quality
+    assert (quality.characters, quality.content_characters, quality.kept_share) == (10, 7, 0.7)
+    assert quality.worst is not None
+    assert quality.worst.label == "promo"
+
+
+def test_an_empty_text_has_no_spans_and_no_quality():
+    result = Result("", Segments([], [], []), np.zeros((0, 4), np.uint16), Policy(), PRESET)
+    assert (result.spans, result.paragraphs, result.clean_text) == ((), (), "")
+    assert result.quality.content_share == 0

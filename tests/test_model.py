@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from classifier import features, segment, store
+from classifier import model as stages
+
+TEXTS = [
+    "Ships wait for a berth. Subscribe to our newsletter!\n© 2026 Harbour Ledger. All rights reserved.\nHome | About",
+    "船只正在等待泊位。\n扫码关注我们，获取更多资讯\n版权所有，未经授权不得转载。",
+    "",
+    "Un texto breve en otra lengua que no es la inglesa.",
+    "x",
+] * 12
+
+
+@pytest.fixture(scope="module")
+def model():
+    return store.load().model
+
+
+def probabilities(model, texts):
+    return stages.probabilities(model, features.rows(texts, [segment.cut(text) for text in texts]))
+
+
+def test_probabilities_sum_to_one(model):
+    found = probabilities(model, TEXTS)
+    assert found.shape[1] == 4
+    assert np.allclose(found.sum(1), 1)
+
+
+def test_a_batch_gives_the_bits_that_one_document_alone_gives(model):
+    together = probabilities(model, TEXTS)
+    alone = np.concatenate([probabilities(model, [text]) for text in TEXTS])
+    assert together.tobytes() == alone.tobytes()
+
+
+def test_the_context_changes_what_a_segment_is(model):
+    line = "Harbour news every morning"
+    menu = probabilities(model, [f"Home\nNews\nSport\n{line}\nContact\nLogin\nSearch"])[3]
+    body = probabilities(model, [f"{line}\nThe port reopened on Monday, and ships that had waited for days came in."])[0]
+    assert abs(menu - body).max() > 0.1
+
+
+def test_local_scores_are_exact_sums_of_the_weights(model):
+    rows = features.rows(["Subscribe now"], [segment.cut("Subscribe now")])
+    total = np.zeros(4, np.int64)
+    for bucket in features.buckets(rows.grams, rows.bounds):
+        for word in model.weights[rows.language[0]][bucket]:
+            total += [int(word) >> 16 * lane & 0xFFFF for lane in range(4)]
+    count = stages.gram_count(rows)
+    expected = (total - 128 * count) * (model.scale[0] / np.sqrt(count)) + model.bias[0]
+    assert np.array_equal(stages.local_logits(model, rows), [expected])
+
+
+def test_pack_keeps_the_sign_and_the_label_of_every_weight():
+    weights = np.array([[[0, 0, 0, 0], [-128, 127, 0, 5]]], np.int8)
+    word = int(stages.pack(weights)[0, 1])
+    assert [(word >> 16 * lane & 0xFFFF) - 128 for lane in range(4)] == [-128, 127, 0, 5]
+
+
+def test_inputs_are_as_many_as_the_network_reads():
+    rows = features.rows(TEXTS, [segment.cut(text) for text in TEXTS])
+    scores = np.zeros((len(rows.language), 4), np.int64)
+    assert stages.context_inputs(rows, scores, features.BUCKET_BITS).shape == (len(scores), stages.INPUTS)

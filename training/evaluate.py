@@ -1,0 +1,154 @@
+"""Measures a model on annotated documents it was not fitted on.
+
+    python -m training.evaluate FILE [FILE …] [--model FOLDER] [--plots FOLDER] [--json FILE]
+
+Prints, per suite and over all: macro-F1 and F1 of the labels over annotated units, the share
+of content characters that the policy removes (lost) and of boilerplate that it keeps (kept).
+A unit's prediction is the label over most of its non-space characters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.decide import Result
+from classifier.pipeline import Classifier
+from classifier.schema import LABELS, PRESETS, ClassifierError, Policy
+from training import data
+
+# A label with fewer units than this in a suite is left out of its macro-F1.
+FEW_UNITS = 10
+Report = dict[str, dict[str, Any]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n")[0])
+    parser.add_argument("files", type=Path, nargs="+", help="annotated documents, JSONL or JSONL.gz")
+    parser.add_argument("--model", type=Path, help="a model folder (default: the shipped model)")
+    parser.add_argument("--policy", choices=PRESETS, default="balanced")
+    parser.add_argument("--plots", type=Path, help="a folder for confusion.png and calibration.png")
+    parser.add_argument("--json", type=Path, help="a file for all figures")
+    options = parser.parse_args(arguments)
+    try:
+        documents = data.read(options.files)
+        classifier = Classifier.load(options.model, policy=Policy(options.policy))
+        results = classifier.label_many([document.text for document in documents])
+    except ClassifierError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    figures = score(documents, results)
+    print(table(figures))
+    truth, probabilities = unit_probabilities(documents, results)
+    print(f"expected calibration error {calibration_error(truth, probabilities):.3f}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    if options.plots:
+        from training import plots
+
+        options.plots.mkdir(parents=True, exist_ok=True)
+        plots.confusion(truth, probabilities.argmax(1), options.plots / "confusion.png")
+        plots.calibration(truth, probabilities, options.plots / "calibration.png")
+    return 0
+
+
+def report(documents: Sequence[data.Document], classifier: Classifier) -> Report:
+    """The figures of a model on annotated documents, by suite."""
+    return score(documents, classifier.label_many([document.text for document in documents]))
+
+
+def score(documents: Sequence[data.Document], results: Sequence[Result]) -> Report:
+    """Figures by suite, and over `all`, of one result a document."""
+    pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    size: dict[str, Counter[str]] = defaultdict(Counter)
+    for document, result in zip(documents, results, strict=True):
+        for start, end, label in document.units:
+            guess, total, removed = _read_unit(result, start, end)
+            kind = "content" if label == "content" else "junk"
+            for suite in (document.suite, "all"):
+                pairs[suite].append((label, guess))
+                size[suite].update({kind: total, f"{kind} removed": removed})
+    return {suite: _figures(rows, size[suite]) for suite, rows in sorted(pairs.items())}
+
+
+def _figures(rows: Sequence[tuple[str, str]], size: Counter[str]) -> dict[str, Any]:
+    f1 = {}
+    for label in LABELS:
+        gold, guessed = sum(g == label for g, _ in rows), sum(p == label for _, p in rows)
+        if gold:
+            f1[label.value] = 2 * sum(g == p == label for g, p in rows) / (gold + guessed)
+    count = Counter(gold for gold, _ in rows)
+    counted = [value for label, value in f1.items() if count[label] >= FEW_UNITS] or list(f1.values())
+    return {
+        "units": len(rows),
+        "macro_f1": round(sum(counted) / len(counted), 4),
+        "accuracy": round(sum(gold == guess for gold, guess in rows) / len(rows), 4),
+        "f1": {label: round(value, 4) for label, value in f1.items()},
+        "content_lost": round(size["content removed"] / max(1, size["content"]), 4),
+        "junk_kept": round(1 - size["junk removed"] / max(1, size["junk"]), 4) if size["junk"] else 0.0,
+    }
+
+
+def _read_unit(result: Result, start: int, end: int) -> tuple[str, int, int]:
+    """The label over most of a unit's non-space characters, how many they are, how many are removed."""
+    votes: Counter[str] = Counter()
+    removed = 0
+    for span in result.spans:
+        if span.start < end and span.end > start:
+            size = sum(map(len, result.text[max(span.start, start) : min(span.end, end)].split()))
+            votes[span.label.value] += size
+            removed += 0 if span.kept else size
+    return votes.most_common(1)[0][0], sum(votes.values()), removed
+
+
+def unit_probabilities(
+    documents: Sequence[data.Document], results: Sequence[Result]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The gold label of every unit, and the model's probabilities, averaged over its characters."""
+    truth: list[int] = []
+    found: list[NDArray[np.float64]] = []
+    for document, result in zip(documents, results, strict=True):
+        ends = np.array(result.segments.ends)
+        starts = np.concatenate(([0], ends[:-1]))
+        for start, end, label in document.units:
+            overlap = (np.minimum(ends, end) - np.maximum(starts, start)).clip(0)
+            row = overlap @ result.probabilities.astype(np.float64)
+            truth.append(LABELS.index(label))  # type: ignore[arg-type]
+            found.append(row / row.sum())
+    return np.array(truth), np.array(found)
+
+
+def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float64], bins: int = 15) -> float:
+    """Expected calibration error of the most probable label, over bins of equal width (Guo et al. 2017)."""
+    confidence = probabilities.max(1)
+    right = probabilities.argmax(1) == truth
+    number = np.minimum((confidence * bins).astype(int), bins - 1)
+    weight = np.bincount(number, minlength=bins)
+    gap = np.abs(np.bincount(number, right, bins) - np.bincount(number, confidence, bins))
+    return float(gap.sum() / max(1, weight.sum()))
+
+
+def table(figures: Report) -> str:
+    """The figures as lines of text, a suite a line."""
+    head = f"{'suite':12} {'units':>6} {'macroF1':>8} {'acc':>6} " + " ".join(f"{label:>10}" for label in LABELS)
+    lines = [f"{head} {'lost':>7} {'kept':>7}"]
+    for suite, row in figures.items():
+        cells = " ".join(f"{row['f1'][label]:10.3f}" if label in row["f1"] else " " * 10 for label in LABELS)
+        lines.append(
+            f"{suite:12} {row['units']:6d} {row['macro_f1']:8.3f} {row['accuracy']:6.3f} {cells}"
+            f" {row['content_lost']:7.4f} {row['junk_kept']:7.4f}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

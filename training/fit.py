@@ -1,0 +1,223 @@
+"""The two stages fitted with scikit-learn, and turned into the integers that inference runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPRegressor
+from sklearn.preprocessing import StandardScaler
+
+from classifier import features
+from classifier.model import HIDDEN_STEPS, Model, Network, context_inputs, local_logits, pack, steps
+from classifier.schema import LABELS, LANGUAGES, Language, Segments
+
+OTHER = LANGUAGES.index(Language.OTHER)
+# A head or a calibration on fewer segments than this is worse than one for all languages.
+ENOUGH = 400
+ABSENT = -8.0  # the logit of a label that a training set does not hold
+INT8, INT16 = 127, 32_767
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was chosen; `training/README.md` holds the measurements.
+
+    inverse_regularisation: of the local heads. boosting_rounds, boosting_models: of the
+    teacher of the second stage. units, epochs, unlabelled: of its student, and how many
+    unlabelled segments it learns from beside the annotated ones. seed: of everything random.
+    """
+
+    inverse_regularisation: float = 1.5
+    boosting_rounds: int = 150
+    boosting_models: int = 3
+    units: int = 256
+    epochs: int = 12
+    unlabelled: int = 120_000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grams:
+    """Hashed n-grams of labelled segments: counts (segments x buckets), language and label of each."""
+
+    counts: sp.csr_matrix
+    total: NDArray[np.int64]
+    language: NDArray[np.int64]
+    label: NDArray[np.int64]
+
+
+def count_grams(texts: Sequence[str], cuts: Sequence[Segments], labels: Sequence[NDArray[np.int64]]) -> Grams:
+    """The n-grams of every segment with a label from 0 up."""
+    columns: list[NDArray[np.uint32]] = []
+    counts: list[NDArray[np.int64]] = []
+    languages: list[NDArray[np.int64]] = []
+    for text, cut, label in zip(texts, cuts, labels, strict=True):
+        chosen = np.flatnonzero(label >= 0)
+        if not chosen.size:
+            continue
+        rows = features.rows([text], [cut])
+        grams = np.stack(features.buckets(rows.grams, rows.bounds))
+        for row in chosen:
+            found = grams[:, rows.bounds[row] : rows.bounds[row + 1]].ravel()
+            unique, times = np.unique(found[found > 0], return_counts=True)
+            columns.append(unique)
+            counts.append(times)
+        languages.append(rows.language[chosen])
+    ends = np.cumsum([0, *map(len, columns)])
+    matrix = sp.csr_matrix(
+        (np.concatenate(counts).astype(np.float64), np.concatenate(columns).astype(np.int32), ends),
+        shape=(len(columns), 1 << features.BUCKET_BITS),
+    )
+    total = np.asarray(matrix.sum(1)).ravel().astype(np.int64)
+    return Grams(matrix, total, np.concatenate(languages), np.concatenate([y[y >= 0] for y in labels]))
+
+
+def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings) -> Model:
+    """The local stage: logistic regression a language on counts over the root of their number.
+
+    Buckets are weighed by inverse document frequency, which only regularises: it is folded
+    into the weights. `other`, and a language with too few segments, is fitted on all.
+    """
+    seen = np.asarray((grams.counts > 0).sum(0)).ravel()
+    rarity = (np.log((grams.counts.shape[0] + 1) / (seen + 1)) + 0.3) / 3
+    scaled = (sp.diags(1 / np.sqrt(np.maximum(grams.total, 1))) @ grams.counts @ sp.diags(rarity)).tocsr()
+    buckets = grams.counts.shape[1]
+    weights = np.zeros((len(LANGUAGES), buckets, len(LABELS)), np.int8)
+    scale = np.zeros(len(LANGUAGES))
+    bias = np.full((len(LANGUAGES), len(LABELS)), ABSENT)
+    for language in range(len(LANGUAGES)):
+        rows = chosen & (grams.language == language)
+        if language == OTHER or rows.sum() < ENOUGH or np.unique(grams.label[rows]).size < 2:
+            rows = chosen
+        head = LogisticRegression(C=settings.inverse_regularisation, max_iter=150, tol=2e-3, class_weight="balanced")
+        head.fit(scaled[rows], grams.label[rows])
+        slopes, offsets = head.coef_, head.intercept_
+        if len(head.classes_) == 2:
+            slopes, offsets = np.concatenate((-slopes, slopes)) / 2, np.concatenate((-offsets, offsets)) / 2
+        float_weights = slopes.T * rarity[:, None]
+        used = np.abs(float_weights).max(1)
+        # The largest weights of all are clipped, so that the steps of the others are finer.
+        scale[language] = np.quantile(used[used > 0], 0.9999) / INT8
+        whole = np.rint(float_weights / scale[language]).clip(-INT8, INT8)
+        weights[language][:, head.classes_] = whole.astype(np.int8)
+        bias[language, head.classes_] = offsets
+    return Model(pack(weights), scale, bias, ())
+
+
+def read_context(model: Model, text: str, cut: Segments) -> NDArray[np.int16]:
+    """The second stage's inputs for a document, from the first stage's scores."""
+    rows = features.rows([text], [cut])
+    return context_inputs(rows, steps(local_logits(model, rows)), model.bits).astype(np.int16)
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """A fitted second stage in floating point: logits = relu(inputs @ hidden + bias) @ out + out_bias."""
+
+    hidden: NDArray[np.float64]
+    hidden_bias: NDArray[np.float64]
+    out: NDArray[np.float64]
+    out_bias: NDArray[np.float64]
+
+    def logits(self, inputs: NDArray[np.int16]) -> NDArray[np.float64]:
+        """Logits of the labels, rows x labels."""
+        units = np.maximum(inputs.astype(np.float64) @ self.hidden + self.hidden_bias, 0)
+        result: NDArray[np.float64] = units @ self.out + self.out_bias
+        return result
+
+
+def fit_student(
+    inputs: NDArray[np.int16], labels: NDArray[np.int64], unlabelled: NDArray[np.int16], settings: Settings
+) -> Student:
+    """The second stage: gradient boosting on the labels, distilled into a small network.
+
+    The network learns the boosting's logits, on annotated and unlabelled segments alike
+    (Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network"): it runs
+    in two matrix products and keeps nearly all of the boosting's accuracy.
+    """
+    seeds = range(settings.seed, settings.seed + settings.boosting_models)
+    pool = np.random.default_rng(settings.seed).permutation(len(unlabelled))[: settings.unlabelled]
+    everything = np.concatenate((inputs, inputs, unlabelled[pool])).astype(np.float32)
+    target = np.zeros((len(everything), len(LABELS)))
+    for seed in seeds:
+        teacher = HistGradientBoostingClassifier(
+            max_iter=settings.boosting_rounds,
+            learning_rate=0.08,
+            max_leaf_nodes=15,
+            l2_regularization=1.0,
+            max_features=0.3,
+            early_stopping=False,
+            random_state=seed,
+        )
+        teacher.fit(inputs.astype(np.float32), labels)
+        target[:, teacher.classes_] += teacher.predict_proba(everything) / len(seeds)
+    logits = np.log(target.clip(1e-3, 1))
+    logits -= logits.mean(1, keepdims=True)
+    scaler = StandardScaler().fit(everything)
+    network = MLPRegressor(
+        hidden_layer_sizes=(settings.units,),
+        alpha=1e-4,
+        batch_size=256,
+        learning_rate_init=2e-3,
+        max_iter=settings.epochs,
+        n_iter_no_change=settings.epochs,
+        random_state=settings.seed,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is the choice
+        network.fit(scaler.transform(everything), logits)
+    hidden = network.coefs_[0].astype(np.float64) / scaler.scale_[:, None]
+    return Student(
+        hidden,
+        network.intercepts_[0] - scaler.mean_ @ hidden,
+        network.coefs_[1].astype(np.float64),
+        network.intercepts_[1].astype(np.float64),
+    )
+
+
+Calibration = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def calibrate(
+    logits: NDArray[np.float64], labels: NDArray[np.int64], languages: NDArray[np.int64]
+) -> tuple[Calibration, ...]:
+    """A matrix and a bias a language that make logits of unseen sites mean what they say.
+
+    Matrix scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks") by logistic
+    regression on out-of-fold logits. A language with too few segments shares that of all.
+    """
+    found: list[Calibration] = []
+    for language in range(len(LANGUAGES)):
+        rows = languages == language
+        if language == OTHER or rows.sum() < ENOUGH or np.unique(labels[rows]).size < len(LABELS):
+            rows = np.ones(len(labels), bool)
+        if np.unique(labels[rows]).size < len(LABELS):
+            found.append((np.eye(len(LABELS)), np.zeros(len(LABELS))))
+            continue
+        scaling = LogisticRegression(C=1.0, max_iter=1000).fit(logits[rows], labels[rows])
+        found.append((scaling.coef_.T.astype(np.float64), scaling.intercept_.astype(np.float64)))
+    return tuple(found)
+
+
+def quantise(student: Student, calibration: Calibration) -> Network:
+    """The network in whole numbers, its outputs calibrated for one language."""
+    matrix, shift = calibration
+    out, out_bias = student.out @ matrix, student.out_bias @ matrix + shift
+    hidden_scale = np.maximum(np.abs(student.hidden).max(0), 1e-12) / INT16
+    out_scale = np.maximum(np.abs(out).max(0), 1e-12) / INT16
+    return Network(
+        hidden=np.rint(student.hidden / hidden_scale),
+        hidden_scale=hidden_scale,
+        hidden_bias=student.hidden_bias,
+        out=np.rint(out / out_scale),
+        out_scale=out_scale / HIDDEN_STEPS,
+        out_bias=out_bias,
+    )
