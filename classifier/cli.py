@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="classifier", description=_DESCRIPTION, epilog=_EXIT)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    clean = commands.add_parser("clean", help="text in, clean text out; JSONL in, JSONL out with the field cleaned", epilog=_EXIT)
+    clean = commands.add_parser(
+        "clean", help="text in, clean text out; JSONL in, JSONL out with the field cleaned", epilog=_EXIT
+    )
     clean.add_argument("--format", choices=("text", "jsonl"), help="of the output (default: that of the input)")
     clean.set_defaults(run=_clean)
 
@@ -65,13 +67,27 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (clean, label):
         command.add_argument("files", nargs="*", metavar="FILE", help="text or JSONL; - or none: standard input")
-        command.add_argument("--input", choices=("auto", "text", "jsonl"), default="auto", help="what the files hold (default: see for yourself)")
+        command.add_argument(
+            "--input", choices=("auto", "text", "jsonl"), default="auto", help="what the files hold (default: see for yourself)"
+        )
         command.add_argument("--text-field", default="text", metavar="NAME", help="JSONL field of the text (default text)")
         command.add_argument("--id-field", default="id", metavar="NAME", help="JSONL field of the identifier (default id)")
-        command.add_argument("--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)")
-        command.add_argument("--keep", action="append", default=[], choices=[str(name) for name in LABELS], help="never remove this label; repeatable")
         command.add_argument(
-            "--threshold", action="append", default=[], metavar="LABEL=P", help="remove a label from this probability; repeatable"
+            "--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)"
+        )
+        command.add_argument(
+            "--keep",
+            action="append",
+            default=[],
+            choices=[str(name) for name in LABELS],
+            help="never remove this label; repeatable",
+        )
+        command.add_argument(
+            "--threshold",
+            action="append",
+            default=[],
+            metavar="LABEL=P",
+            help="remove a label from this probability; repeatable",
         )
 
     info = commands.add_parser("info", help="the model: languages, figures, checksum", epilog=_EXIT)
@@ -94,7 +110,9 @@ def _threshold(argument: str) -> tuple[Label, float]:
     try:
         return Label(label), float(value)
     except ValueError:
-        raise PolicyError(f"--threshold {argument!r}: write LABEL=P, such as promo=0.8, with one of {', '.join(LABELS)}") from None
+        raise PolicyError(
+            f"--threshold {argument!r}: write LABEL=P, such as promo=0.8, with one of {', '.join(LABELS)}"
+        ) from None
 
 
 def _results(options: argparse.Namespace) -> Iterator[tuple[Record, Result] | None]:

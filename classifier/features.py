@@ -172,6 +172,7 @@ def buckets(grams: NDArray[np.uint32], bounds: NDArray[np.int64], bits: int = BU
         bucket = hashed ^ (hashed >> np.uint32(16))
         bucket *= _SALTS[order - 1]
         bucket >>= np.uint32(32 - bits)
+        np.maximum(bucket, 1, out=bucket)
         bucket = bucket[: size - 1]
         bucket *= room >= order - 1 if order > 1 else np.uint32(1)
         out.append(bucket)

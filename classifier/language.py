@@ -132,7 +132,8 @@ def _function_words(points: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDAr
 
 def _member(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:
     at = np.searchsorted(known, keys).clip(0, known.size - 1)
-    return (known[at] == keys).astype(np.int64)
+    found: NDArray[np.int64] = (known[at] == keys).astype(np.int64)
+    return found
 
 
 def count(text: str, ends: list[int]) -> Counts:
@@ -218,7 +219,7 @@ def _latin_routes(text: str, ends: list[int], c: Counts, rows: NDArray[np.intp])
 
 
 class _Profiles(NamedTuple):
-    index: dict[str, int]
+    rows: dict[str, int]
     log_probability: NDArray[np.float64]  # n-gram x language; the last row is for unseen n-grams
 
 
@@ -260,7 +261,7 @@ def english_probability(text: str, prior: float) -> float:
         for size in (1, 2, 3):
             for at in range(len(padded) - size + 1):
                 gram = padded[at : at + size]
-                if gram != " " and (row := profiles.index.get(gram)) is not None:
+                if gram != " " and (row := profiles.rows.get(gram)) is not None:
                     rows.append(row)
     english = LATIN_LANGUAGES.index("en")
     log_prior = np.full(len(LATIN_LANGUAGES), math.log((1 - prior) / (len(LATIN_LANGUAGES) - 1)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.features import SPACE, Rows, buckets
+from classifier.features import ORDERS, SPACE, Rows, buckets
 from classifier.schema import LABELS, LANGUAGES
 
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
@@ -80,7 +80,9 @@ def pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
     """Weights of shape languages x buckets x 4 as one word a bucket; bucket 0 is neutral."""
     biased = weights.astype(np.int64) + 128
     biased[:, 0] = 0
-    return sum((biased[:, :, lane].astype(np.uint64) << np.uint64(16 * lane) for lane in range(4)), np.uint64(0))
+    lanes = biased.astype(np.uint64) << np.arange(0, 64, 16, dtype=np.uint64)
+    result: NDArray[np.uint64] = np.bitwise_or.reduce(lanes, axis=2)
+    return result
 
 
 def local_logits(model: Model, rows: Rows) -> NDArray[np.float64]:
@@ -99,13 +101,16 @@ def local_logits(model: Model, rows: Rows) -> NDArray[np.float64]:
     count = gram_count(rows)
     centred = sums - 128 * count[:, None]
     norm = model.scale[rows.language] / np.sqrt(np.maximum(count, 1))
-    return centred * norm[:, None] + model.bias[rows.language]
+    result: NDArray[np.float64] = centred * norm[:, None] + model.bias[rows.language]
+    return result
 
 
 def gram_count(rows: Rows) -> NDArray[np.int64]:
     """How many n-grams each segment has, of all orders together."""
     size = np.diff(rows.bounds)
-    return size + sum(np.maximum(size + 2 - order, 0) for order in range(2, 6))
+    orders = np.arange(2, ORDERS + 1)[:, None]  # of order 1, the closing space is the next segment's
+    result: NDArray[np.int64] = size + np.maximum(size + 2 - orders, 0).sum(0)
+    return result
 
 
 def _segment_sums(values: NDArray[np.uint64], bounds: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -123,7 +128,9 @@ def probabilities(model: Model, rows: Rows) -> NDArray[np.float64]:
             logits[chosen] = network.logits(inputs[chosen])
     below = np.minimum(logits.max(1, keepdims=True) - logits, _EXP.size - 1).astype(np.int64)
     weight = _EXP[below]
-    return weight / (weight[:, 0] + weight[:, 1] + weight[:, 2] + weight[:, 3])[:, None]
+    total = weight[:, 0] + weight[:, 1] + weight[:, 2] + weight[:, 3]
+    result: NDArray[np.float64] = weight / total[:, None]
+    return result
 
 
 def steps(logits: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -205,7 +212,8 @@ def _sums(values: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.in
 
 
 def _means(values: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.int64]:
-    return _sums(values, low, high) // np.maximum(high - low, 1)[:, None]
+    result: NDArray[np.int64] = _sums(values, low, high) // np.maximum(high - low, 1)[:, None]
+    return result
 
 
 def _weighted(
@@ -245,4 +253,3 @@ def _agreement(rows: Rows, document: NDArray[np.int64], bits: int) -> NDArray[np
     _, inverse, repeats = np.unique(document * (rank.size + 1) + rank, return_inverse=True, return_counts=True)
     columns.append((repeats[inverse] > 1).astype(np.int64) * 10)
     return np.stack(columns, axis=1)
-

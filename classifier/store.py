@@ -1,8 +1,8 @@
 """A model folder to a model and back. The only module that touches joblib files.
 
-    manifest.json   format, labels, features, thresholds, figures, and a checksum of each file
-    model.joblib    a dict of plain numeric arrays, uncompressed so that workers share its pages
-    MODEL_CARD.md   rendered from the manifest, for people
+manifest.json   format, labels, features, thresholds, figures, and a checksum of each file
+model.joblib    a dict of plain numeric arrays, uncompressed so that workers share its pages
+MODEL_CARD.md   rendered from the manifest, for people
 """
 
 from __future__ import annotations
@@ -139,7 +139,9 @@ def _arrays(path: Path, manifest: Mapping[str, Any], limits: Limits) -> dict[str
     promised = manifest.get("sha256", {})
     promised = promised.get(ARRAYS) if isinstance(promised, dict) else None
     if digest != promised:
-        raise ModelDamaged(f"{file} has checksum {digest[:16]}…, the manifest promises {str(promised)[:16]}…: restore the folder")
+        raise ModelDamaged(
+            f"{file} has checksum {digest[:16]}…, the manifest promises {str(promised)[:16]}…: restore the folder"
+        )
     with file.open("rb") as stream:
         try:
             loaded = _PlainArrays(str(file), stream, ensure_native_byte_order=False, mmap_mode="r").load()
@@ -166,7 +168,9 @@ def _model(path: Path, arrays: dict[str, NDArray[Any]], manifest: Mapping[str, A
     count, labels = len(LANGUAGES), len(LABELS)
     bits = manifest.get("bucket_bits")
     if bits != features.BUCKET_BITS:
-        raise ModelDamaged(f"{path / MANIFEST}: bucket_bits is {bits!r}, this version reads {features.BUCKET_BITS}: train again")
+        raise ModelDamaged(
+            f"{path / MANIFEST}: bucket_bits is {bits!r}, this version reads {features.BUCKET_BITS}: train again"
+        )
     buckets = 1 << features.BUCKET_BITS
     shapes = {
         "weights": (count, buckets),

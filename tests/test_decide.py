@@ -6,9 +6,7 @@ from classifier.decide import STEPS, Result
 from classifier.schema import LABELS, LANGUAGES, PRESETS, Segments
 
 PRESET_VALUES = {"careful": 0.95, "balanced": 0.7, "thorough": 0.5}
-PRESET = {
-    name: {language: {label: PRESET_VALUES[name] for label in LABELS[1:]} for language in LANGUAGES} for name in PRESETS
-}
+PRESET = {name: {language: dict.fromkeys(LABELS[1:], PRESET_VALUES[name]) for language in LANGUAGES} for name in PRESETS}
 
 
 def make(parts, policy=None):
@@ -89,7 +87,10 @@ def test_taking_a_whole_line_takes_its_line_break():
 
 def test_a_paragraph_has_the_label_of_most_of_its_characters():
     result = make([("A long sentence of content. ", 0, 0, CONTENT), ("Buy\n", 0, 0, PROMO), ("© 2026", 1, 0, LEGAL)])
-    assert [(p.start, p.end, p.label, p.kept) for p in result.paragraphs] == [(0, 32, "content", True), (32, 38, "legal", False)]
+    assert [(p.start, p.end, p.label, p.kept) for p in result.paragraphs] == [
+        (0, 32, "content", True),
+        (32, 38, "legal", False),
+    ]
 
 
 def test_quality_counts_characters_without_spaces():

@@ -91,5 +91,7 @@ def test_another_process_gives_the_same_bytes(clf, seed):
         "import sys; from classifier import Classifier; from classifier.corpus.formats import dump;"
         f"[sys.stdout.buffer.write(dump(r.as_dict())) for r in Classifier.load().label_many({TEXTS!r})]"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, env={"PYTHONHASHSEED": seed, "PATH": ""})
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, env={"PYTHONHASHSEED": seed, "PATH": ""}
+    )
     assert ran.stdout == b"".join(dump(clf.label(text).as_dict()) for text in TEXTS)

@@ -23,7 +23,7 @@ def test_policy_always_keeps_content():
     ],
 )
 def test_wrong_policies_are_refused_with_what_to_use(wrong):
-    with pytest.raises(PolicyError, match="use|pass"):
+    with pytest.raises(PolicyError, match=r"use|pass"):
         Policy(**wrong)
 
 

@@ -4,7 +4,9 @@ from hypothesis import strategies as st
 
 from classifier import Limits, segment
 
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=300) | st.text("aB.。!？ \n\r\u2028中文,\"”\x00\ud800", max_size=120)
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=300) | st.text(
+    'aB.。!？ \n\r\u2028中文,"”\x00\ud800', max_size=120
+)
 BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 
 

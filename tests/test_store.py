@@ -97,7 +97,7 @@ def test_arrays_of_another_shape_are_refused(folder, value):
 def test_a_save_that_fails_leaves_the_old_model(folder, monkeypatch):
     stored = store.load(folder)
 
-    def fail(*args, **kwargs):
+    def fail(*_, **__):
         raise OSError("disk full")
 
     monkeypatch.setattr(store.joblib, "dump", fail)

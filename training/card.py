@@ -37,7 +37,7 @@ def render(manifest: Mapping[str, Any]) -> str:
         "",
         "A label is removed when the probability of not being content reaches its threshold; above 1, never.",
         "Chosen on out-of-fold predictions, folds by site: `careful` loses at most 0.5 % of content",
-        "characters in the worst suite, `balanced` 2 %, `thorough` makes the fewest errors. `other` takes",
+        "characters of a language, `balanced` 2 %, `thorough` makes the fewest errors. `other` takes",
         "the cautious values of the two languages, because no annotated text of it was seen.",
         "",
         "| preset | language | " + " | ".join(label.value for label in LABELS[1:]) + " |",

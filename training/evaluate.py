@@ -122,7 +122,7 @@ def unit_probabilities(
         for start, end, label in document.units:
             overlap = (np.minimum(ends, end) - np.maximum(starts, start)).clip(0)
             row = overlap @ result.probabilities.astype(np.float64)
-            truth.append(LABELS.index(label))  # type: ignore[arg-type]
+            truth.append(LABELS.index(label))
             found.append(row / row.sum())
     return np.array(truth), np.array(found)
 

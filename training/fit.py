@@ -31,16 +31,18 @@ class Settings:
     """What was chosen; `training/README.md` holds the measurements.
 
     inverse_regularisation: of the local heads. boosting_rounds, boosting_models: of the
-    teacher of the second stage. units, epochs, unlabelled: of its student, and how many
-    unlabelled segments it learns from beside the annotated ones. seed: of everything random.
+    teacher of the second stage. students, units, epochs: how many networks learn from it,
+    side by side, and how. unlabelled: how many segments without a label they learn from
+    beside the annotated ones. seed: of everything random.
     """
 
     inverse_regularisation: float = 1.5
     boosting_rounds: int = 150
     boosting_models: int = 3
-    units: int = 256
-    epochs: int = 12
-    unlabelled: int = 120_000
+    students: int = 3
+    units: int = 96
+    epochs: int = 10
+    unlabelled: int = 80_000
     seed: int = 0
 
 
@@ -162,33 +164,38 @@ def fit_student(
     logits = np.log(target.clip(1e-3, 1))
     logits -= logits.mean(1, keepdims=True)
     scaler = StandardScaler().fit(everything)
-    network = MLPRegressor(
-        hidden_layer_sizes=(settings.units,),
-        alpha=1e-4,
-        batch_size=256,
-        learning_rate_init=2e-3,
-        max_iter=settings.epochs,
-        n_iter_no_change=settings.epochs,
-        random_state=settings.seed,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is the choice
-        network.fit(scaler.transform(everything), logits)
-    hidden = network.coefs_[0].astype(np.float64) / scaler.scale_[:, None]
+    scaled = scaler.transform(everything)
+    parts = []
+    for seed in range(settings.seed, settings.seed + settings.students):
+        network = MLPRegressor(
+            hidden_layer_sizes=(settings.units,),
+            alpha=1e-4,
+            batch_size=256,
+            learning_rate_init=2e-3,
+            max_iter=settings.epochs,
+            n_iter_no_change=settings.epochs,
+            random_state=seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is the choice
+            network.fit(scaled, logits)
+        hidden = network.coefs_[0].astype(np.float64) / scaler.scale_[:, None]
+        shift = network.intercepts_[0] - scaler.mean_ @ hidden
+        parts.append((hidden, shift, network.coefs_[1].astype(np.float64), network.intercepts_[1].astype(np.float64)))
+    # The mean of several networks is one network with their units side by side.
+    hiddens, shifts, outs, out_shifts = zip(*parts, strict=True)
     return Student(
-        hidden,
-        network.intercepts_[0] - scaler.mean_ @ hidden,
-        network.coefs_[1].astype(np.float64),
-        network.intercepts_[1].astype(np.float64),
+        np.concatenate(hiddens, axis=1),
+        np.concatenate(shifts),
+        np.concatenate(outs) / settings.students,
+        np.mean(out_shifts, axis=0),
     )
 
 
 Calibration = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def calibrate(
-    logits: NDArray[np.float64], labels: NDArray[np.int64], languages: NDArray[np.int64]
-) -> tuple[Calibration, ...]:
+def calibrate(logits: NDArray[np.float64], labels: NDArray[np.int64], languages: NDArray[np.int64]) -> tuple[Calibration, ...]:
     """A matrix and a bias a language that make logits of unseen sites mean what they say.
 
     Matrix scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks") by logistic

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from classifier.schema import LABELS
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402  (the backend is chosen first: no screen is needed)
+from matplotlib import pyplot  # after the backend: no screen is needed
 
 
 def confusion(truth: NDArray[np.int64], guess: NDArray[np.int64], path: Path) -> None:

@@ -74,11 +74,13 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
     inputs = np.concatenate([context[label >= 0] for context, label in zip(contexts, labels, strict=True)])
     logits = np.zeros((len(inputs), len(LABELS)))
     for number in range(folds.max() + 1):
-        student = fit.fit_student(inputs[owner != number], grams.label[owner != number], _spare(contexts, folds != number), settings)
+        student = fit.fit_student(
+            inputs[owner != number], grams.label[owner != number], _spare(contexts, folds != number), settings
+        )
         logits[owner == number] = student.logits(inputs[owner == number])
         say(f"second stage, fold {number + 1} of {folds.max() + 1}")
     calibration = fit.calibrate(logits, grams.label, grams.language)
-    thresholds = _thresholds(documents, cuts, labels, grams, logits, calibration)
+    thresholds = _thresholds(cuts, labels, grams, logits, calibration)
 
     local = fit.fit_heads(grams, np.ones(len(owner), bool), settings)
     student = fit.fit_student(inputs, grams.label, _spare(contexts, folds >= 0), settings)
@@ -113,7 +115,9 @@ def _folds(documents: Sequence[data.Document]) -> NDArray[np.int64]:
     """The fold of each document: sites go round in an order that their names alone decide."""
     sites = sorted({document.site for document in documents}, key=data.rank)
     if len(sites) < 2:
-        raise InputError(f"{len(sites)} site in the training data: probabilities are calibrated on unseen sites, so name at least two")
+        raise InputError(
+            f"{len(sites)} site in the training data: probabilities are calibrated on unseen sites, so name at least two"
+        )
     fold = {site: number % min(FOLDS, len(sites)) for number, site in enumerate(sites)}
     return np.array([fold[document.site] for document in documents])
 
@@ -123,7 +127,6 @@ def _spare(contexts: Sequence[NDArray[np.int16]], chosen: NDArray[np.bool_]) -> 
 
 
 def _thresholds(
-    documents: Sequence[data.Document],
     cuts: Sequence[Segments],
     labels: Sequence[NDArray[np.int64]],
     grams: fit.Grams,
@@ -131,7 +134,6 @@ def _thresholds(
     calibration: Sequence[fit.Calibration],
 ) -> dict[str, dict[str, dict[str, float]]]:
     sizes = np.concatenate([np.diff([0, *cut.ends])[label >= 0] for cut, label in zip(cuts, labels, strict=True)])
-    suites = [doc.suite for doc, label in zip(documents, labels, strict=True) for _ in range(int((label >= 0).sum()))]
     probabilities = np.zeros_like(logits)
     for language in range(len(LANGUAGES)):
         rows = grams.language == language
@@ -139,7 +141,7 @@ def _thresholds(
         scaled = logits[rows] @ matrix + shift
         weight = np.exp(scaled - scaled.max(1, keepdims=True))
         probabilities[rows] = weight / weight.sum(1, keepdims=True)
-    return choose.choose(probabilities, grams.label, grams.language, suites, sizes)
+    return choose.choose(probabilities, grams.label, grams.language, sizes)
 
 
 class _Clock:
