@@ -25,8 +25,9 @@ def choose(
 
     probabilities: rows x labels, of segments on sites outside the fit; labels, languages
     and sizes (characters): of the same rows. `careful` and `balanced` remove the most
-    boilerplate within their budget; `thorough` weighs a lost character like a kept one. `other` has no annotated text of its own: it
-    takes the higher of the two languages' `careful` thresholds in every preset.
+    boilerplate within their budget; `thorough` weighs a lost character like a kept one.
+    `other` has no annotated text of its own: it takes the higher of the two languages'
+    `careful` thresholds in every preset.
     """
     chosen: dict[str, dict[str, dict[str, float]]] = {preset: {} for preset in (*BUDGETS, "thorough")}
     for number, language in enumerate(LANGUAGES):
@@ -69,5 +70,6 @@ def _best(lost: NDArray[np.float64], removed: NDArray[np.float64], budget: float
     for price in [1.0] if budget is None else np.geomspace(0.05, 5000, 400):
         at = (removed - price * lost).argmax(1)
         if budget is None or lost[every, at].sum() <= budget:
-            return _GRID[at]
+            chosen: NDArray[np.float64] = _GRID[at]
+            return chosen
     return np.full(len(LABELS), _NEVER)

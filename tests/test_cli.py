@@ -1,0 +1,152 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from classifier import cli
+
+AD = "Ships wait for a berth, the port authority said on Monday. Subscribe to our newsletter today!"
+
+
+@pytest.fixture
+def jsonl(tmp_path):
+    file = tmp_path / "in.jsonl"
+    rows = [
+        {"id": "a", "text": AD, "count": 123456789012345678901234567890, "名": ["值", None]},
+        {"id": 7, "text": "扫码关注我们", "x": 1.5},
+        {"text": "\ud800 lone"},
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return file
+
+
+def run(capfdbinary, *arguments):
+    status = cli.main([str(argument) for argument in arguments])
+    captured = capfdbinary.readouterr()
+    return status, captured.out, captured.err.decode()
+
+
+def test_clean_text_writes_exactly_the_clean_text(capfdbinary, tmp_path, clf, flattened):
+    file = tmp_path / "page.txt"
+    file.write_text(flattened, "utf-8")
+    assert run(capfdbinary, "clean", file) == (0, clf.label(flattened).clean_text.encode(), "")
+
+
+def test_clean_jsonl_changes_one_field_and_no_other(capfdbinary, jsonl, clf):
+    status, out, _ = run(capfdbinary, "clean", jsonl)
+    rows = [json.loads(line) for line in out.splitlines()]
+    source = [json.loads(line) for line in jsonl.read_text("utf-8").splitlines()]
+    assert status == 0
+    assert [row["text"] for row in rows] == [clf.label(row["text"]).clean_text for row in source]
+    assert [{**row, "text": 0} for row in rows] == [{**row, "text": 0} for row in source]
+
+
+def test_label_writes_spans_that_tile_every_document(capfdbinary, jsonl):
+    _, out, _ = run(capfdbinary, "label", jsonl)
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["id"] for row in rows] == ["a", 7, f"{jsonl}:3"]
+    assert set(rows[0]) == {"id", "spans", "paragraphs", "quality"}
+    assert set(rows[0]["spans"][0]) == {"start", "end", "label", "language", "confidence", "kept"}
+    assert rows[0]["spans"][-1]["end"] == len(AD)
+
+
+def test_the_view_for_people_shows_every_span(capfdbinary, tmp_path):
+    file = tmp_path / "page.txt"
+    file.write_text(AD, "utf-8")
+    status, out, _ = run(capfdbinary, "label", "--format", "text", file)
+    assert status == 0
+    assert b"content" in out
+    assert b"Subscribe to our newsletter today!" in out
+
+
+def test_standard_input_is_read_as_what_it_holds():
+    for text, key in (("Plain text of a page.", None), ('{"body": "Text", "id": 1}\n', "body")):
+        arguments = ["clean", "-"] + (["--text-field", key] if key else [])
+        ran = subprocess.run(
+            [sys.executable, "-m", "classifier.cli", *arguments], input=text.encode(), capture_output=True, check=True
+        )
+        assert ran.stdout.decode() == text
+
+
+def test_bad_lines_are_set_aside_with_place_and_reason_and_the_rest_is_done(capfdbinary, tmp_path):
+    file = tmp_path / "in.jsonl"
+    lines = [
+        b'{"text": "one"}',
+        b"\xff\xfe",
+        b"{",
+        b"[1]",
+        b'{"body": 1}',
+        b'{"text": 5}',
+        b"",
+        b'{"text": "two"}',
+        b"[" * 100_000,
+    ]
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    status, out, err = run(capfdbinary, "clean", file)
+    assert status == 1
+    assert [json.loads(line)["text"] for line in out.splitlines()] == ["one", "two"]
+    assert [line.split("line ")[1][0] for line in err.splitlines()[:-1]] == ["2", "3", "4", "5", "6", "9"]
+    assert err.splitlines()[-1] == "classifier: 6 set aside"
+
+
+def test_a_text_file_that_is_not_utf_8_is_set_aside(capfdbinary, tmp_path):
+    file = tmp_path / "page.txt"
+    file.write_bytes(b"good \xff bad")
+    status, out, err = run(capfdbinary, "clean", file)
+    assert (status, out) == (1, b"")
+    assert "byte 5: not UTF-8" in err
+
+
+def test_a_missing_file_stops_the_run_before_anything_is_written(capfdbinary, jsonl):
+    status, out, err = run(capfdbinary, "clean", jsonl, "nowhere.txt")
+    assert (status, out) == (2, b"")
+    assert "cannot read nowhere.txt" in err
+
+
+@pytest.mark.parametrize("arguments", [["--threshold", "promo"], ["--threshold", "spam=1"], ["--threshold", "promo=-1"]])
+def test_a_wrong_threshold_is_wrong_use(capfdbinary, jsonl, arguments):
+    status, _, err = run(capfdbinary, "clean", jsonl, *arguments)
+    assert status == 2
+    assert "use" in err or "write LABEL=P" in err
+
+
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["clean", "--policy", "wild"], ["label", "--keep", "spam"]])
+def test_wrong_arguments_are_wrong_use(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["clean", "label", "info"])
+def test_a_refused_model_has_a_status_of_its_own(capfdbinary, tmp_path, jsonl, command):
+    status, _, err = run(capfdbinary, command, *([] if command == "info" else [jsonl]), "--model", tmp_path)
+    assert status == 3
+    assert "no model at" in err
+
+
+def test_policy_keep_and_threshold_reach_the_decision(capfdbinary, tmp_path):
+    file = tmp_path / "page.txt"
+    file.write_text(AD, "utf-8")
+    everything = [part for label in ("promo", "legal", "navigation") for part in ("--keep", label)]
+    assert run(capfdbinary, "clean", file, *everything)[1].decode() == AD
+    assert b"Subscribe" not in run(capfdbinary, "clean", file, "--threshold", "promo=0")[1]
+    never = [part for label in ("promo", "legal", "navigation") for part in ("--threshold", f"{label}=2")]
+    assert run(capfdbinary, "clean", file, *never)[1].decode() == AD
+
+
+def test_info_names_the_model_and_its_figures(capfdbinary, clf):
+    status, out, _ = run(capfdbinary, "info")
+    assert status == 0
+    assert next(iter(clf.info["sha256"].values())) in out.decode()
+    assert json.loads(run(capfdbinary, "info", "--json")[1])["labels"] == ["content", "promo", "legal", "navigation"]
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"text": "A line of text."}\n' * 5000, "utf-8")
+    ran = subprocess.run(
+        f"{sys.executable} -m classifier.cli label {file} | head -n 1", shell=True, capture_output=True, check=True
+    )
+    assert ran.stderr == b""

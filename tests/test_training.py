@@ -1,0 +1,117 @@
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from classifier import Classifier, InputError, segment
+from classifier.schema import LABELS
+from training import choose, data, evaluate, fit, train
+
+KINDS = {
+    "content": ["The port authority said ships number {} wait for a berth.", "第{}艘船正在等待泊位，港口方面周一表示。"],
+    "promo": ["Subscribe to our newsletter number {} today!", "立即扫码关注我们，领取{}元红包！"],
+    "legal": ["© {} Harbour Ledger. All rights reserved.", "版权所有 {}，未经授权不得转载。"],
+    "navigation": ["Home | About | Page {}", "首页 > 新闻 > 第{}页"],
+}
+
+
+def corpus(path, sites=6, pages=5):
+    with gzip.open(path, "wt", encoding="utf-8") as out:
+        for site in range(sites):
+            for page in range(pages):
+                lines, units, at = [], [], 0
+                for label, patterns in KINDS.items():
+                    line = patterns[(site + page) % 2].format(100 * site + page)
+                    units.append([at, at + len(line), label])
+                    lines.append(line)
+                    at += len(line) + 1
+                record = {
+                    "id": f"{site}-{page}",
+                    "text": "\n".join(lines),
+                    "units": units,
+                    "site": f"site {site}",
+                    "suite": "toy",
+                }
+                out.write(json.dumps(record, ensure_ascii=False) + "\n")
+    return path
+
+
+def test_a_model_trained_on_a_few_documents_learns_them(tmp_path, capsys):
+    corpus(tmp_path / "train.jsonl.gz")
+    corpus(tmp_path / "dev.jsonl.gz", sites=2)
+    settings = fit.Settings(boosting_rounds=10, boosting_models=1, students=1, units=16, epochs=60)
+    train.train(tmp_path, tmp_path / "model", settings)
+    figures = Classifier.load(tmp_path / "model").info["figures"]["suites"]["all"]
+    assert figures["units"] == 40
+    assert figures["macro_f1"] > 0.9
+    assert "toy" in capsys.readouterr().out
+    assert "Fitted on" in (tmp_path / "model" / "MODEL_CARD.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ("[", "no JSON"),
+        ("[]", "needs a string"),
+        ('{"text": "a", "units": [[0, 2, "promo"]]}', "is not"),
+        ('{"text": "a", "units": [[0, 1, "spam"]]}', "is not"),
+        ('{"text": "a", "units": [[0]]}', "is not"),
+    ],
+)
+def test_a_wrong_record_is_named_by_file_and_line(tmp_path, record, reason):
+    file = tmp_path / "train.jsonl"
+    file.write_text('{"text": "a", "units": []}\n' + record + "\n", "utf-8")
+    with pytest.raises(InputError, match=rf"train\.jsonl:2: .*{reason}"):
+        data.read([file])
+
+
+def test_too_little_data_is_refused_with_the_reason(tmp_path):
+    with pytest.raises(InputError, match=r"no train\*\.jsonl"):
+        train.train(tmp_path, tmp_path / "model", fit.Settings())
+    (tmp_path / "train.jsonl").write_text('{"text": "a b", "units": [[0, 3, "promo"]], "site": "x"}\n', "utf-8")
+    with pytest.raises(InputError, match="name at least two"):
+        train.train(tmp_path, tmp_path / "model", fit.Settings())
+
+
+def test_a_segment_takes_the_label_of_the_units_over_most_of_it():
+    text = "One sentence here. Buy now! Unlabelled rest."
+    document = data.Document("1", text, ((0, 18, "content"), (19, 27, "promo")), "s", "s", True)
+    assert data.segment_labels(document, segment.cut(text)).tolist() == [0, 1, data.UNLABELLED]
+
+
+def test_a_kept_unit_counts_for_its_suite_and_for_all(clf):
+    text = "The port authority said that ships wait for a berth."
+    documents = [data.Document("1", text, ((0, len(text), "content"),), "s", "suite one", True)]
+    figures = evaluate.report(documents, clf)
+    assert figures["suite one"] == figures["all"]
+    assert figures["all"]["content_lost"] == 0
+
+
+def test_calibration_error_is_the_gap_between_stated_and_observed():
+    stated = np.array([[0.8, 0.2, 0, 0]] * 10)
+    assert evaluate.calibration_error(np.array([0] * 8 + [1] * 2), stated) == pytest.approx(0)
+    assert evaluate.calibration_error(np.array([0] * 5 + [1] * 5), stated) == pytest.approx(0.3)
+
+
+def test_chosen_thresholds_stay_within_their_budget():
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 4, 4000)
+    scores = random.dirichlet(np.ones(4), 4000) + 0.8 * np.eye(4)[truth]
+    scores /= scores.sum(1, keepdims=True)
+    sizes, languages = np.full(4000, 50), np.zeros(4000, int)
+    chosen = choose.choose(scores, truth, languages, sizes)
+    guess, doubt = scores.argmax(1), 1 - scores[:, 0]
+    for preset, budget in choose.BUDGETS.items():
+        limit = np.array([np.inf] + [chosen[preset]["en"][label] for label in LABELS[1:]])
+        lost = ((doubt >= limit[guess]) & (truth == 0)).sum() / (truth == 0).sum()
+        assert lost <= budget
+
+
+def test_plots_are_written(tmp_path):
+    from training import plots
+
+    truth, scores = np.arange(40) % 4, np.eye(4)[np.arange(40) % 4] * 0.9 + 0.025
+    plots.confusion(truth, scores.argmax(1), tmp_path / "confusion.png")
+    plots.calibration(truth, scores, tmp_path / "calibration.png")
+    assert all(file.stat().st_size > 5000 for file in tmp_path.iterdir())
