@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "label_many": lambda: classifier.label_many(texts),
         "label, one by one": lambda: [classifier.label(text) for text in texts],
         "cutting and routing alone": lambda: [segment.cut(text) for text in texts],
-        "fastText predict, segments cut": lambda: [fitted.predict(line) for line in lines],
+        "fastText predict, segments cut": lambda: fitted.predict(lines),
     }
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(options.rounds + 1):
