@@ -31,6 +31,14 @@ def test_spans_and_paragraphs_tile_any_text_and_the_kept_ones_are_the_clean_text
     assert result.clean_text == "".join(text[span.start : span.end] for span in result.spans if span.kept)
 
 
+@pytest.mark.slow
+@given(text=st.text(st.characters(exclude_categories=()), max_size=5000))
+@settings(max_examples=3000, deadline=None)
+def test_spans_tile_long_text_too(clf, text):
+    result = clf.label(text)
+    assert [0, *(span.end for span in result.spans)] == [*(span.start for span in result.spans), len(text)]
+
+
 @given(texts=st.lists(ANY_TEXT, max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_a_document_is_labelled_alike_alone_and_in_any_batch(clf, texts):
