@@ -21,7 +21,7 @@ train: .venv/test  ## fit the model on DATA, a folder of annotated documents
 	$(BIN)/python -m training.train $(DATA) --output models/default
 
 bench: .venv/test  ## throughput beside fastText's predict, on the documents of DATA
-	$(BIN)/pip install --quiet ".[bench]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m training.benchmark $(DATA)
 
 clean:  ## remove what make made
