@@ -7,12 +7,13 @@ nor on how documents were batched: the same text gives the same bits in any proc
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.features import ORDERS, SPACE, Rows, buckets
+from classifier.features import BUCKET_BITS, ORDERS, SPACE, Rows, buckets
 from classifier.schema import LABELS, LANGUAGES
 
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
@@ -85,9 +86,8 @@ def pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
     return result
 
 
-def local_logits(model: Model, rows: Rows) -> NDArray[np.float64]:
-    """The first stage: logits of each segment by its own characters, rows x labels."""
-    grams = buckets(rows.grams, rows.bounds, model.bits)
+def local_logits(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.float64]:
+    """The first stage: logits of each segment by its own n-grams, rows x labels."""
     table = np.repeat(rows.language, np.diff(rows.bounds)).astype(np.uint32) << np.uint32(model.bits)
     flat = model.weights.reshape(-1)
     words = np.zeros(rows.grams.size - 1, np.uint64)
@@ -120,7 +120,7 @@ def _segment_sums(values: NDArray[np.uint64], bounds: NDArray[np.int64]) -> NDAr
 
 def probabilities(model: Model, rows: Rows) -> NDArray[np.float64]:
     """Both stages: the calibrated probability of each label for each segment, rows x labels."""
-    inputs = context_inputs(rows, steps(local_logits(model, rows)), model.bits).astype(np.float64)
+    inputs = read_context(model, rows).astype(np.float64)
     logits = np.zeros((inputs.shape[0], len(LABELS)))
     for language, network in enumerate(model.networks):
         chosen = rows.language == language
@@ -133,6 +133,12 @@ def probabilities(model: Model, rows: Rows) -> NDArray[np.float64]:
     return result
 
 
+def read_context(model: Model, rows: Rows) -> NDArray[np.int64]:
+    """The second stage's inputs from the first stage's scores; the n-grams are hashed once for both."""
+    grams = buckets(rows.grams, rows.bounds, model.bits)
+    return context_inputs(rows, steps(local_logits(model, rows, grams)), grams)
+
+
 def steps(logits: NDArray[np.float64]) -> NDArray[np.int64]:
     """Logits as the integers that the second stage reads, centred on their mean."""
     centre = (logits[:, 0] + logits[:, 1] + logits[:, 2] + logits[:, 3]) / 4
@@ -140,7 +146,7 @@ def steps(logits: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.clip(scaled, -SCORE_LIMIT, SCORE_LIMIT).astype(np.int64)
 
 
-def context_inputs(rows: Rows, scores: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+def context_inputs(rows: Rows, scores: NDArray[np.int64], grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.int64]:
     """What the second stage sees of each segment: integers, rows x inputs.
 
     Its own score and its neighbours', those of its surroundings, paragraph and document;
@@ -153,7 +159,7 @@ def context_inputs(rows: Rows, scores: NDArray[np.int64], bits: int) -> NDArray[
     length = rows.shape[:, 0]
     columns: list[NDArray[np.int64]] = [scores]
 
-    kind = np.stack([_LOGS[np.minimum(length, _LOGS.size - 1)], *_ends(rows)], axis=1)
+    kind = np.stack([_log(length), *_ends(rows)], axis=1)
     for offset in [o for k in range(1, NEIGHBOURS + 1) for o in (-k, k)]:
         other = np.clip(index + offset, 0, max(n - 1, 0))
         inside = (index + offset >= first) & (index + offset < stop)
@@ -186,7 +192,7 @@ def context_inputs(rows: Rows, scores: NDArray[np.int64], bits: int) -> NDArray[
     columns.append(np.stack(shares, axis=1))
     han, all_letters = _sums(rows.shape[:, 4], first, stop), _sums(rows.shape[:, 1], first, stop)
     columns.append((han * 100 // np.maximum(all_letters, 1))[:, None])
-    columns.append(_agreement(rows, document, bits))
+    columns.append(_agreement(rows, document, grams))
     columns.append(np.stack([rows.language == k for k in range(len(LANGUAGES))], axis=1) * 10)
     return np.concatenate(columns, axis=1)
 
@@ -222,17 +228,16 @@ def _weighted(
     return _sums(scores * weight[:, None], low, high) // np.maximum(_sums(weight, low, high), 1)[:, None]
 
 
-def _agreement(rows: Rows, document: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+def _agreement(rows: Rows, document: NDArray[np.int64], grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.int64]:
     """Percent of a segment's n-grams (orders 2 and 4) that other segments of its document hold.
 
     And whether the whole segment stands in its document again.
     """
-    grams = buckets(rows.grams, rows.bounds, bits)
     owner = np.repeat(np.arange(rows.bounds.size - 1, dtype=np.int32), np.diff(rows.bounds))
     columns = []
     widths = np.diff(rows.bounds[rows.documents])
     # A table for each document, of at least twice its n-grams, so that few collide.
-    log_size = np.ceil(np.log2(np.maximum(2 * widths, 2))).astype(np.int64).clip(8, bits)
+    log_size = np.ceil(np.log2(np.maximum(2 * widths, 2))).astype(np.int64).clip(8, BUCKET_BITS)
     base = np.concatenate(([0], np.cumsum(1 << log_size)))
     mask = np.repeat((1 << log_size) - 1, widths)
     start = np.repeat(base[:-1], widths)

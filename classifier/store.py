@@ -209,7 +209,7 @@ def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, An
         arrays: dict[str, NDArray[Any]] = {"weights": model.weights, "scale": model.scale, "bias": model.bias}
         for field in fields(Network):
             arrays[field.name] = np.stack([getattr(network, field.name) for network in model.networks])
-        joblib.dump({str(name): _compact(array) for name, array in sorted(arrays.items())}, staging / ARRAYS, compress=0)
+        joblib.dump({name: _compact(array) for name, array in arrays.items()}, staging / ARRAYS, compress=0)
         full = {
             "format": FORMAT,
             "labels": [str(label) for label in LABELS],

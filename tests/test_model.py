@@ -49,7 +49,7 @@ def test_local_scores_are_exact_sums_of_the_weights(model):
             total += [int(word) >> 16 * lane & 0xFFFF for lane in range(4)]
     count = stages.gram_count(rows)
     expected = (total - 128 * count) * (model.scale[0] / np.sqrt(count)) + model.bias[0]
-    assert np.array_equal(stages.local_logits(model, rows), [expected])
+    assert np.array_equal(stages.local_logits(model, rows, features.buckets(rows.grams, rows.bounds)), [expected])
 
 
 def test_pack_keeps_the_sign_and_the_label_of_every_weight():
@@ -61,4 +61,4 @@ def test_pack_keeps_the_sign_and_the_label_of_every_weight():
 def test_inputs_are_as_many_as_the_network_reads():
     rows = features.rows(TEXTS, [segment.cut(text) for text in TEXTS])
     scores = np.zeros((len(rows.language), 4), np.int64)
-    assert stages.context_inputs(rows, scores, features.BUCKET_BITS).shape == (len(scores), stages.INPUTS)
+    assert stages.context_inputs(rows, scores, features.buckets(rows.grams, rows.bounds)).shape == (len(scores), stages.INPUTS)

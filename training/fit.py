@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
 from classifier import features
-from classifier.model import HIDDEN_STEPS, Model, Network, context_inputs, local_logits, pack, steps
+from classifier.model import HIDDEN_STEPS, Model, Network, pack
 from classifier.schema import LABELS, LANGUAGES, Language, Segments
 
 OTHER = LANGUAGES.index(Language.OTHER)
@@ -112,12 +112,6 @@ def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings) -> Mo
         weights[language][:, head.classes_] = whole.astype(np.int8)
         bias[language, head.classes_] = offsets
     return Model(pack(weights), scale, bias, ())
-
-
-def read_context(model: Model, text: str, cut: Segments) -> NDArray[np.int16]:
-    """The second stage's inputs for a document, from the first stage's scores."""
-    rows = features.rows([text], [cut])
-    return context_inputs(rows, steps(local_logits(model, rows)), model.bits).astype(np.int16)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import segment, store
-from classifier.model import Model
+from classifier import features, segment, store
+from classifier.model import Model, read_context
 from classifier.pipeline import Classifier
 from classifier.schema import LABELS, LANGUAGES, ClassifierError, InputError, Segments
 from training import card, choose, data, evaluate, fit
@@ -68,7 +68,8 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
     for number in range(folds.max() + 1):
         head = fit.fit_heads(grams, owner != number, settings)
         for i in np.flatnonzero(folds == number):
-            contexts[i] = fit.read_context(head, documents[i].text, cuts[i])
+            rows = features.rows([documents[i].text], [cuts[i]])
+            contexts[i] = read_context(head, rows).astype(np.int16)
         say(f"first stage, fold {number + 1} of {folds.max() + 1}")
 
     inputs = np.concatenate([context[label >= 0] for context, label in zip(contexts, labels, strict=True)])
