@@ -96,18 +96,9 @@ def _sentences(line: str) -> list[int]:
     cuts = [at for at in _punctuated(line) if at < body]
     glued = [m.start() for m in _OPENING.finditer(line, 1) if m.start() < body and _is_glued(line, m)]
     cuts = sorted({*cuts, *glued})
-    pieces: list[int] = []
-    start = 0
-    for end in [*cuts, len(line)]:
-        if not line[start:end].strip():
-            continue
-        if not line[start:end].isascii():
-            pieces += (start + at for at in language.switches(line[start:end]) if line[start : start + at].strip())
-        pieces.append(end)
-        start = end
-    if not pieces or pieces[-1] != len(line):
-        pieces[-1:] = [len(line)]
-    return pieces
+    ends = [end for begin, end in zip([0, *cuts], [*cuts, len(line)], strict=True) if line[begin:end].strip()]
+    ends[-1:] = [len(line)]
+    return language.switches(line, ends)
 
 
 def _is_glued(line: str, opening: re.Match[str]) -> bool:
