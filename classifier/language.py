@@ -27,11 +27,16 @@ HAN_WEIGHT = 3
 MIN_LETTERS = 20
 # The posterior of English before anything is read, on a page that does not say otherwise.
 ENGLISH_PRIOR = 0.99
+# A page in Han alone with more characters than this holds one that only Chinese writes.
+MAX_KANJI = 100
 
 _LATIN_LETTER = re.compile(r"[A-Za-z\xc0-\u024f\u1e00-\u1eff]")
 _CLOSING = re.compile(r"[”’」』\"]")
 _LABELLED = re.compile(r":\s+[\"“„«]?(?=[A-Z\xc0-\xde])")
 _WORD = re.compile(r"[^\W\d_]+")
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U00033fff]+")
+_NAME = re.compile(r"\w+")
+_ADDRESSED = re.compile(r"://|www\.")
 _ADDRESS = re.compile(r"\s*(?:https?://|www\.)\S+\s*\Z")
 
 
@@ -56,6 +61,9 @@ def switches(line: str, ends: list[int]) -> list[int]:
             found = mixed.runs(piece)
             cuts = [start + run.end for run in found[:-1]]
             tail = len(found) > 1 and not any(c.isalnum() for c in line[cuts[-1] : end])
+        elif far and _is_glued_name(line, start, end):
+            start = end
+            continue
         elif ": " in piece:
             cuts = [start + at for at in _labelled(piece)]
         begin = out[-1] if out else 0
@@ -67,6 +75,11 @@ def switches(line: str, ends: list[int]) -> list[int]:
             out.append(end)
         start = end
     return out
+
+
+def _is_glued_name(line: str, start: int, end: int) -> bool:
+    """Is this "sentence" one Latin word glued to the Chinese behind it: the name it begins with?"""
+    return end < len(line) and _NAME.fullmatch(line, start, end) is not None and _HAN.match(line, end) is not None
 
 
 def _labelled(sentence: str) -> list[int]:
@@ -99,12 +112,15 @@ def routes(text: str, ends: list[int]) -> list[int]:
     route = np.full(len(ends), -1)
     route[east > 0] = ZH
     route[c.kana > KANA_SHARE * east] = OTHER
-    if c.kana.sum() > KANA_SHARE * east.sum():  # kanji-only lines of a Japanese page
-        route[east > 0] = OTHER
+    for i in np.flatnonzero((c.kana == 0) & (c.han > 0)) if _may_be_japanese(text, c) else ():
+        if not mixed.is_chinese("".join(_HAN.findall(text[ends[i - 1] if i else 0 : ends[i]]))):
+            route[i] = OTHER
     route[(c.hangul + c.foreign > 0) & (2 * c.hangul + c.foreign > c.latin + HAN_WEIGHT * east)] = OTHER
     several = (c.latin > 0).astype(int) + (c.han > 0) + (c.kana > 0) + (c.hangul + c.foreign > 0) > 1
     for i in np.flatnonzero(several):
         route[i] = _mixed_route(text[ends[i - 1] if i else 0 : ends[i]])
+    bare = [i for i in np.flatnonzero(route < 0) if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i])] if _ADDRESSED.search(text) else []
+    weight[bare] = c.latin[bare] = 0
     latin = np.flatnonzero((route < 0) & (c.latin > 0))
     if latin.size:
         route[latin] = _latin_routes(text, ends, c, latin)
@@ -115,6 +131,22 @@ def routes(text: str, ends: list[int]) -> list[int]:
         closing = i > 1 and _CLOSING.match(text, ends[i - 1])
         route[i] = route[i - 2] if closing else page
     return [int(r) for r in route]
+
+
+def _may_be_japanese(text: str, c: Counts) -> bool:
+    """Can text in Han alone be Japanese on this page?
+
+    On a page with kana it can. Without any, a short page is Japanese when it writes nothing
+    that is only Chinese, and either a character that only Japan simplified so, or simplified
+    characters beside unsimplified ones, which neither Chinese script does.
+    """
+    kana, han = int(c.kana.sum()), int(c.han.sum())
+    if kana:
+        return kana > KANA_SHARE * (kana + han)
+    if not 0 < han <= MAX_KANJI:
+        return False
+    piece = "".join(_HAN.findall(text))
+    return not (mixed.is_chinese(piece) or mixed.in_charset(piece, "gb2312") or mixed.in_charset(piece, "cp950"))
 
 
 _ROUTE = {mixed.HAN: ZH, mixed.KANA: OTHER, mixed.FOREIGN: OTHER, mixed.LATIN: -1}
@@ -134,7 +166,7 @@ def _latin_routes(text: str, ends: list[int], c: Counts, rows: NDArray[np.intp])
         sample = " ".join(text[ends[i - 1] if i else 0 : ends[i]].strip() for i in rows[:50])
         page = english_probability(sample[:1000], ENGLISH_PRIOR)
     else:
-        page = (english + 1) / (english + foreign + 2)
+        page = (english + 2 * ENGLISH_PRIOR) / (english + foreign + 2)
     out = np.where(page >= 0.5, EN, OTHER).repeat(rows.size)
     strong = page > 0.8
     for k, i in enumerate(rows):

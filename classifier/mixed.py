@@ -123,14 +123,20 @@ def _is_kana(text: str) -> bool:
 def _kanji(text: str, tokens: list[Run]) -> list[Run]:
     """In a sentence with kana, stretches of Han alone are Japanese unless something is Chinese."""
     han = [text[token.start : token.end] for token in tokens if token.kind == HAN]
-    if any(_NOT_JAPANESE.search(piece) or not _in_jis(piece) for piece in han):
+    if any(map(is_chinese, han)):
         return tokens
     return [token._replace(kind=KANA) if token.kind == HAN else token for token in tokens]
 
 
-def _in_jis(text: str) -> bool:
+def is_chinese(text: str) -> bool:
+    """Does Han text hold a character that Japanese does not write, or one of Chinese grammar?"""
+    return bool(_NOT_JAPANESE.search(text)) or not in_charset(text, "shift_jis")
+
+
+def in_charset(text: str, charset: str) -> bool:
+    """Can the text be written in a national character set, such as "gb2312" or "cp950"?"""
     try:
-        text.encode("shift_jis")
+        text.encode(charset)
     except UnicodeEncodeError:
         return False
     return True
@@ -180,9 +186,9 @@ def _kinds(text: str, tokens: list[Run]) -> list[str]:
         if tokens[at].kind != LATIN:
             at += 1
             continue
-        first, last = _phrase(tokens, light, at)
+        first, last = _phrase(text, tokens, light, at)
         if _is_own(text, tokens, light, first, last):
-            kinds[first : last + 1] = [LATIN] * (last + 1 - first)
+            kinds[first : last + 1] = [kind or LATIN for kind in kinds[first : last + 1]]
         at = last + 1
     return _fill(tokens, kinds)
 
@@ -202,7 +208,7 @@ def _is_name(text: str, tokens: list[Run], number: int) -> bool:
     """Can this Han stretch be a name, term or gloss inside an English sentence?"""
     _, start, end = tokens[number]
     piece = text[start:end]
-    size = len(piece)
+    size = len(piece) - sum(map(str.isdigit, piece))
     frame = _frame(text, start, end)
     clause = bool(_CLAUSE.search(piece))
     if frame == "title":
@@ -218,14 +224,31 @@ def _is_name(text: str, tokens: list[Run], number: int) -> bool:
         return False
     if left and right:
         return not _PAUSE.search(piece) and size < HAN_INSIDE and not (clause and size >= 4) and not _SPEECH.search(piece)
+    if not _calls(text, tokens, number):
+        return False
     return not (size >= HAN_EDGE or clause or _HAN_LABEL.search(piece) or _SPEECH.search(piece) or _PAUSE.search(piece))
 
 
-def _phrase(tokens: list[Run], light: list[bool], at: int) -> tuple[int, int]:
-    """The first and last token of an English phrase with the names it may hold."""
+def _calls(text: str, tokens: list[Run], number: int) -> bool:
+    """Does the English beside a Han stretch at the sentence's edge call for a name there?
+
+    It does with a colon or a separator between, or with a function word of its own.
+    """
+    other = tokens[number - 1 if number else number + 1] if len(tokens) > 1 else tokens[number]
+    gap = text[other.end : tokens[number].start] if number else text[tokens[number].end : other.start]
+    return bool(gap.strip()) or any(word in ENGLISH_SET for word in _WORD.findall(text[other.start : other.end]))
+
+
+def _phrase(text: str, tokens: list[Run], light: list[bool], at: int) -> tuple[int, int]:
+    """The first and last token of an English phrase, with the names and quotations it holds."""
+    if _frame(text, tokens[at].start, tokens[at].end) in ("quote", "bracket"):
+        return at, at
+    held = [light[i] or (token.kind == HAN and bool(_frame(text, token.start, token.end))) for i, token in enumerate(tokens)]
     last = at
-    while last + 1 < len(tokens) and (light[last + 1] or (tokens[last + 1].kind == LATIN and light[last])):
+    while last + 1 < len(tokens) and (held[last + 1] or (tokens[last + 1].kind == LATIN and held[last])):
         last += 1
+    while last > at and not (light[last] or tokens[last].kind == LATIN):
+        last -= 1
     first = at
     while first and light[first - 1]:
         first -= 1
@@ -249,7 +272,7 @@ def _is_own(text: str, tokens: list[Run], light: list[bool], first: int, last: i
         glosses = all(_frame(text, tokens[i].start, tokens[i].end) for i in names)
         label = tokens[0].kind == LATIN and text[tokens[0].end : tokens[0].end + 2] == ": "
         return bool(grammar) or (glosses and tokens[0].kind == LATIN) or (label and last == 1)
-    if (first, last) == (0, len(tokens) - 1):
+    if len(latin) == len(tokens):
         return True
     capital = words[0][0].isupper()
     if len(words) >= 5 and foreign >= 2 and lower > foreign:

@@ -32,6 +32,9 @@ class _Profiles(NamedTuple):
 _profiles: _Profiles | None = None
 _lock = threading.Lock()
 _UNSEEN = 5e-6
+_WORD = re.compile(r"[^\W\d_]+")
+# Capitals up to this length are tickers and acronyms, the same in every language.
+ACRONYM = 5
 
 
 def _load_profiles() -> _Profiles:
@@ -60,9 +63,10 @@ def _load_profiles() -> _Profiles:
 def english_probability(text: str, prior: float) -> float:
     """The posterior probability that Latin text is English, given the prior of its page."""
     profiles = _profiles or _load_profiles()
-    words = re.findall(r"[^\W\d_]+", text)
     rows = []
-    for word in words:
+    for word in _WORD.findall(text):
+        if len(word) <= ACRONYM and word.isupper():
+            continue
         padded = f" {word.lower() if word.isupper() else word} "
         for size in (1, 2, 3):
             for at in range(len(padded) - size + 1):

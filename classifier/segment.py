@@ -53,6 +53,7 @@ _OPENING = re.compile(
 )
 _HEADED = re.compile(r"\s*[:：】]")
 _HEADS = ("免", "风", "風", "版权声", "版權聲", "责任", "責任")
+_COPYRIGHT = re.compile(r"[Cc]opyright\s*\Z|COPYRIGHT\s*\Z")
 _ASK_BEHIND = re.compile(rf"[\w%,;:{_CLOSERS}]\s+\Z|[a-z0-9{_CLOSERS}]\Z")
 
 
@@ -104,6 +105,8 @@ def _sentences(line: str) -> list[int]:
 def _is_glued(line: str, opening: re.Match[str]) -> bool:
     """Does what stands before an opening leave room for a new sentence?"""
     at = opening.start()
+    if opening.group() == "©" and _COPYRIGHT.search(line, max(0, at - 12), at):
+        return False
     if opening.group()[0].isascii() or opening.group() == "©":
         return bool(_ASK_BEHIND.search(line, max(0, at - 8), at))
     if opening.group().startswith(_HEADS) and _HEADED.match(line, opening.end()):

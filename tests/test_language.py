@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from classifier import language, segment
+from classifier import profiles, segment
 from classifier.schema import LANGUAGES
 
 
@@ -49,13 +49,13 @@ def test_short_menu_entries_follow_an_english_page():
 
 
 def test_a_cold_start_from_many_threads_gives_one_answer(monkeypatch):
-    monkeypatch.setattr(language, "_profiles", None)
-    language.english_probability.cache_clear()
+    monkeypatch.setattr(profiles, "_profiles", None)
+    profiles.english_probability.cache_clear()
     barrier, answers = threading.Barrier(16), []
 
     def ask():
         barrier.wait()
-        answers.append(language.english_probability("Brücke Straße geschlossen Verkehr", 0.5))
+        answers.append(profiles.english_probability("Brücke Straße geschlossen Verkehr", 0.5))
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:
