@@ -23,6 +23,8 @@ LONGEST = 4095
 
 # A Han character carries about three Latin letters' worth of text.
 HAN_WEIGHT = 3
+# With fewer than a letter for so many Han characters a sentence is Chinese without a closer look.
+WHOLLY_CHINESE = 1
 # Fewer Latin letters than this hold too few n-grams to overrule the page they stand on.
 MIN_LETTERS = 20
 # The posterior of English before anything is read, on a page that does not say otherwise.
@@ -48,7 +50,7 @@ def switches(line: str, ends: list[int]) -> list[int]:
     text. An end behind a closing quotation mark moves before it when the quotation is in
     another language than the sentence that quotes.
     """
-    far = mixed.FAR.search(line) is not None
+    far = not line.isascii() and mixed.is_mixed(line)
     if not far and ": " not in line:
         return ends
     out: list[int] = []
@@ -57,7 +59,7 @@ def switches(line: str, ends: list[int]) -> list[int]:
         piece = line[start:end]
         cuts: list[int] = []
         tail = False
-        if far and mixed.FAR.search(piece):
+        if far and mixed.is_mixed(piece):
             found = mixed.runs(piece)
             cuts = [start + run.end for run in found[:-1]]
             tail = len(found) > 1 and not any(c.isalnum() for c in line[cuts[-1] : end])
@@ -117,6 +119,7 @@ def routes(text: str, ends: list[int]) -> list[int]:
             route[i] = OTHER
     route[(c.hangul + c.foreign > 0) & (2 * c.hangul + c.foreign > c.latin + HAN_WEIGHT * east)] = OTHER
     several = (c.latin > 0).astype(int) + (c.han > 0) + (c.kana > 0) + (c.hangul + c.foreign > 0) > 1
+    several &= (WHOLLY_CHINESE * c.latin > c.han) | (c.kana + c.hangul + c.foreign > 0)
     for i in np.flatnonzero(several):
         route[i] = _mixed_route(text[ends[i - 1] if i else 0 : ends[i]])
     bare = [i for i in np.flatnonzero(route < 0) if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i])] if _ADDRESSED.search(text) else []

@@ -9,6 +9,7 @@ quotes, a bracket to what it holds.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from classifier.scripts import CLAUSE_WORDS, ENGLISH_SET, FOREIGN_SET, LABEL_WORDS
@@ -27,7 +28,9 @@ _TOKEN = re.compile(
     rf"|(?P<han>[{_EAST}](?:[{_EAST}\d%％·]*[{_EAST}])?)"
     rf"|(?P<foreign>[{_REST}](?:[{_REST}\s\d,.]*[{_REST}])?)"
 )
-FAR = re.compile(rf"[{_EAST}{_REST}]")
+_HAN_LETTER = re.compile(rf"[{_EAST}]")
+_LATIN_LETTER = re.compile(f"[{_LATIN}]")
+_REST_LETTER = re.compile(f"[{_REST}]")
 _WORD = re.compile(rf"[{_LATIN}]+(?:['’\-][{_LATIN}]+)*")
 _ADDRESS = re.compile(r"(?:https?://|www\.)[!-~]+|[\w.+-]+@[\w.-]+")
 _KANA_LETTER = re.compile(f"[{_KANA}]")
@@ -66,6 +69,14 @@ class Run(NamedTuple):
     end: int
 
 
+def is_mixed(text: str) -> bool:
+    """Does the text hold letters of more than one script, kana beside Han included?"""
+    if _HAN_LETTER.search(text):
+        return bool(_LATIN_LETTER.search(text) or _KANA_LETTER.search(text) or _REST_LETTER.search(text))
+    return _REST_LETTER.search(text) is not None and _LATIN_LETTER.search(text) is not None
+
+
+@lru_cache(maxsize=1024)
 def runs(text: str) -> list[Run]:
     """The runs of one language of a sentence, in order; together they are the sentence.
 
