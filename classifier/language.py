@@ -21,6 +21,9 @@ from classifier.scripts import ENGLISH_SET, FOREIGN_SET, Counts, count
 EN, ZH, OTHER = (LANGUAGES.index(name) for name in (Language.EN, Language.ZH, Language.OTHER))
 LONGEST = 4095
 
+# What str.splitlines() breaks at.
+BREAKS = frozenset("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+
 # A Han character carries about three Latin letters' worth of text.
 HAN_WEIGHT = 3
 # With fewer than a letter for so many Han characters a sentence is Chinese without a closer look.
@@ -124,6 +127,8 @@ def routes(text: str, ends: list[int]) -> list[int]:
         route[i] = _mixed_route(text[ends[i - 1] if i else 0 : ends[i]])
     bare = [i for i in np.flatnonzero(route < 0) if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i])] if _ADDRESSED.search(text) else []
     weight[bare] = c.latin[bare] = 0
+    if (route == ZH).any():
+        _join_fragments(text, ends, c, route)
     latin = np.flatnonzero((route < 0) & (c.latin > 0))
     if latin.size:
         route[latin] = _latin_routes(text, ends, c, latin)
@@ -132,8 +137,25 @@ def routes(text: str, ends: list[int]) -> list[int]:
     for i in np.flatnonzero(route < 0):
         # A closing quotation mark belongs to who opened it.
         closing = i > 1 and _CLOSING.match(text, ends[i - 1])
-        route[i] = route[i - 2] if closing else page
+        route[i] = route[i - 2] if closing else [*_line_mates(text, ends, route, i), page][0]
     return [int(r) for r in route]
+
+
+def _join_fragments(text: str, ends: list[int], c: Counts, route: NDArray[np.int64]) -> None:
+    """Gives fragments of Latin text in a Chinese line, such as "(via)", the path of that line."""
+    for i in np.flatnonzero((route < 0) & (c.latin > 0) & (c.latin < 2 * MIN_LETTERS) & (c.english_words == 0)):
+        if ZH in _line_mates(text, ends, route, i) and not mixed.stands_alone(text[ends[i - 1] if i else 0 : ends[i]]):
+            route[i] = ZH
+
+
+def _line_mates(text: str, ends: list[int], route: NDArray[np.int64], i: int) -> list[int]:
+    """The paths known of the segments behind and before one in its line, in this order."""
+    mates = []
+    if i + 1 < len(ends) and text[ends[i] - 1] not in BREAKS:
+        mates.append(int(route[i + 1]))
+    if i and text[ends[i - 1] - 1] not in BREAKS:
+        mates.append(int(route[i - 1]))
+    return [mate for mate in mates if mate >= 0]
 
 
 def _may_be_japanese(text: str, c: Counts) -> bool:

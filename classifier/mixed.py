@@ -32,7 +32,7 @@ _HAN_LETTER = re.compile(rf"[{_EAST}]")
 _LATIN_LETTER = re.compile(f"[{_LATIN}]")
 _REST_LETTER = re.compile(f"[{_REST}]")
 _WORD = re.compile(rf"[{_LATIN}]+(?:['’\-][{_LATIN}]+)*")
-_ADDRESS = re.compile(r"(?:https?://|www\.)[!-~]+|[\w.+-]+@[\w.-]+")
+_ADDRESS = re.compile(r"(?:https?://|www\.)[!-~]+|[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+[/\w.-]*")
 _KANA_LETTER = re.compile(f"[{_KANA}]")
 
 _OPEN_QUOTE, _CLOSE_QUOTE = frozenset("“‘「『\"'"), frozenset("”’」』\"'")
@@ -58,7 +58,7 @@ _NOT_JAPANESE = re.compile("[的是這們為與]")
 KANA_SHARE = 0.2
 # A Han run of this many characters beside English is a sentence or headline of its own: at the
 # sentence's edge, in quotation marks, and in the middle of it (an address, a law's name).
-HAN_EDGE, HAN_QUOTED, HAN_INSIDE = 8, 8, 12
+HAN_EDGE, HAN_QUOTED, HAN_INSIDE = 8, 8, 16
 
 
 class Run(NamedTuple):
@@ -234,7 +234,7 @@ def _is_name(text: str, tokens: list[Run], number: int) -> bool:
     if (left and tokens[number - 1].end == start) or (right and tokens[number + 1].start == end):
         return False
     if left and right:
-        return not _PAUSE.search(piece) and size < HAN_INSIDE and not (clause and size >= 4) and not _SPEECH.search(piece)
+        return not _PAUSE.search(piece) and size < HAN_INSIDE and not (clause and size >= 2) and not _SPEECH.search(piece)
     if not _calls(text, tokens, number):
         return False
     return not (size >= HAN_EDGE or clause or _HAN_LABEL.search(piece) or _SPEECH.search(piece) or _PAUSE.search(piece))
@@ -247,6 +247,8 @@ def _calls(text: str, tokens: list[Run], number: int) -> bool:
     """
     other = tokens[number - 1 if number else number + 1] if len(tokens) > 1 else tokens[number]
     gap = text[other.end : tokens[number].start] if number else text[tokens[number].end : other.start]
+    if number == 0 and gap.strip()[:1] in _OPEN_BRACKET:
+        return False
     return bool(gap.strip()) or any(word in ENGLISH_SET for word in _WORD.findall(text[other.start : other.end]))
 
 
@@ -295,7 +297,23 @@ def _is_own(text: str, tokens: list[Run], light: list[bool], first: int, last: i
     if lower and len(words) >= 2 and text[end : end + 1] in (".", "!", "?"):
         return True
     labels = sum(word.lower() in LABEL_WORDS for word in words)
-    return labels >= 3 or (_apart(text, tokens, first, last) and _is_heading(words, lower, grammar, labels))
+    if labels >= 3 or (words[0].lower() == "copyright" and len(words) >= 3):
+        return True
+    gap = _apart(text, tokens, first, last)
+    if ":" in gap:
+        return first == 0 and (len(words) == labels or (len(words) >= 2 and lower >= 1))
+    if "|" in gap or "/" in gap:
+        return len(words) == labels or _is_heading(words, lower, grammar, labels)
+    return bool(gap) and _is_heading(words, lower, grammar, labels)
+
+
+def stands_alone(text: str) -> bool:
+    """Is Latin text beside Chinese in one line a heading, button or sentence, and no fragment of that line?"""
+    words = _WORD.findall(_ADDRESS.sub(" ", text))
+    if not words or not words[0][0].isupper():
+        return False
+    ordinary = any(word[0].islower() for word in words)
+    return ordinary or any(word.lower() in LABEL_WORDS for word in words)
 
 
 def _is_heading(words: list[str], lower: int, grammar: int, labels: int) -> bool:
@@ -305,12 +323,12 @@ def _is_heading(words: list[str], lower: int, grammar: int, labels: int) -> bool
     return lower >= 2 and len(words) >= (3 if grammar else 4)
 
 
-def _apart(text: str, tokens: list[Run], first: int, last: int) -> bool:
-    """Does the phrase open or close the sentence, set off by white space or a separator?"""
+def _apart(text: str, tokens: list[Run], first: int, last: int) -> str:
+    """The white space or separator that sets off a phrase that opens or closes its sentence; "" without."""
     if first and last + 1 < len(tokens):
-        return False
+        return ""
     gap = text[tokens[first - 1].end : tokens[first].start] if first else text[tokens[last].end : tokens[last + 1].start]
-    return bool(_SEPARATED.search(gap)) and not (first and gap.rstrip().endswith((":", "：")))
+    return gap if _SEPARATED.search(gap) else ""
 
 
 _BREAK = re.compile(r"[|/·•：；:;，,。！？.!?…、]+[”’\"」』)）\]】]*\s*")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 ENGLISH_WORDS = (
     "the of and to in is are was were for on with that this it its as by at from be been have has had "
     "not but or you your we our they their his her he she will would can could should about into than "
-    "then there which who what when where how if all more an do does did i my us so after over"
+    "then there which who what when where how if all more an do does did my us so after over"
 ).split()
 # Words that are common elsewhere and mean nothing in English: no "die", "on", "as", "so".
 FOREIGN_WORDS = (
@@ -26,7 +26,7 @@ FOREIGN_WORDS = (
 ).split()
 # English function words that only a clause has: pronouns, auxiliaries, questions.
 CLAUSE_WORDS = frozenset(
-    "is are was were be been am has have had do does did will would can could should may might must not i you he "
+    "is are was were be been am has have had do does did will would can could should may might must not you he "
     "she it we they me us him them my your our their his her its this that these those there who what when where "
     "how why if don't can't won't it's i'm we're you're that's didn't doesn't isn't i've we've i'll we'll".split()
 )
@@ -35,7 +35,7 @@ LABEL_WORDS = frozenset(
     "about contact privacy policy terms service services copyright rights reserved disclaimer download subscribe "
     "sign log login logout register read more home search share follow us now advertise advertising sponsored "
     "newsletter cookie cookies settings help faq careers sitemap unsubscribe click here buy shop cart back next "
-    "previous menu view join free learn get start app conditions notice statement support feedback"
+    "previous menu view join free learn get start app conditions notice statement support feedback advertisement disclosure note warning update exclusive breaking"
     .split()
 )
 
