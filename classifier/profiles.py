@@ -23,48 +23,67 @@ from numpy.typing import NDArray
 from classifier.schema import InputError
 
 LATIN_LANGUAGES = "ca cs da de en es fi fr hr hu id it nl no pl pt ro sv tl tr vi".split()
-
-class _Profiles(NamedTuple):
-    rows: dict[str, int]
-    log_probability: NDArray[np.float64]  # n-gram x language; the last row is for unseen n-grams
-
-
-_profiles: _Profiles | None = None
-_lock = threading.Lock()
-_UNSEEN = 5e-6
-_WORD = re.compile(r"[^\W\d_]+")
+# The frequency of an n-gram that a profile does not list.
+UNSEEN = 5e-6
 # Capitals up to this length are tickers and acronyms, the same in every language.
 ACRONYM = 5
+# langdetect draws n-grams at random; with a seed of our own each call draws the same.
+SEED = 0
+# As much of a text as langdetect itself reads.
+LONGEST = 10_000
+
+_WORD = re.compile(r"[^\W\d_]+")
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
+_lock = threading.Lock()
 
 
-def _load_profiles() -> _Profiles:
+class Profiles(NamedTuple):
+    """The row of each n-gram, and the logarithm of its frequency: n-grams x LATIN_LANGUAGES."""
+
+    rows: dict[str, int]
+    log_frequency: NDArray[np.float64]
+
+
+_profiles: Profiles | None = None
+_factory: Any = None
+
+
+def _folder() -> Path:
+    spec = importlib.util.find_spec("langdetect")
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError("langdetect is not installed: its language profiles are needed; pip install langdetect")
+    return Path(next(iter(spec.submodule_search_locations))) / "profiles"
+
+
+def _load_profiles() -> Profiles:
     global _profiles
     with _lock:
         if _profiles is None:
-            spec = importlib.util.find_spec("langdetect")
-            if spec is None or not spec.submodule_search_locations:
-                raise InputError("langdetect is not installed: its language profiles are needed; pip install langdetect")
-            folder = Path(next(iter(spec.submodule_search_locations))) / "profiles"
+            folder = _folder()
             index: dict[str, int] = {}
             cells: list[tuple[int, int, float]] = []
             for column, name in enumerate(LATIN_LANGUAGES):
                 profile = json.loads((folder / name).read_text("utf-8"))
-                for gram, frequency in profile["freq"].items():
+                for gram, frequency in sorted(profile["freq"].items()):
                     row = index.setdefault(gram, len(index))
                     cells.append((row, column, frequency / profile["n_words"][len(gram) - 1]))
-            matrix = np.zeros((len(index) + 1, len(LATIN_LANGUAGES)))
+            matrix = np.zeros((len(index), len(LATIN_LANGUAGES)))
             rows, columns, values = zip(*cells, strict=True)
             matrix[rows, columns] = values
-            _profiles = _Profiles(index, np.log(matrix + _UNSEEN))
+            _profiles = Profiles(index, np.log(matrix + UNSEEN))
     return _profiles
 
 
 @lru_cache(maxsize=65_536)
 def english_probability(text: str, prior: float) -> float:
-    """The posterior probability that Latin text is English, given the prior of its page."""
+    """The posterior probability that Latin text is English.
+
+    text: Latin text; prior: that probability before it is read, from its page. Text without
+    words gives the prior back. Raises InputError when langdetect's profiles are not there.
+    """
     profiles = _profiles or _load_profiles()
     rows = []
-    for word in _WORD.findall(text):
+    for word in _WORD.findall(_ADDRESS.sub(" ", text)):
         if len(word) <= ACRONYM and word.isupper():
             continue
         padded = f" {word.lower() if word.isupper() else word} "
@@ -77,8 +96,45 @@ def english_probability(text: str, prior: float) -> float:
     log_prior = np.full(len(LATIN_LANGUAGES), math.log((1 - prior) / (len(LATIN_LANGUAGES) - 1)))
     log_prior[english] = math.log(prior)
     # Overlapping n-grams repeat each other's evidence; half of it is nearer the truth.
-    score = log_prior + 0.5 * profiles.log_probability[rows].sum(0)
+    score = log_prior + 0.5 * profiles.log_frequency[rows].sum(0)
     score = np.exp(score - score.max())
     return float(score[english] / score.sum())
 
 
+def lookups() -> int:
+    """How many texts were scored against the profiles in this process; repeats come from a cache."""
+    return english_probability.cache_info().misses
+
+
+def detect(text: str) -> str | None:
+    """What langdetect's own detector says of a text, such as "en" or "zh-cn"; None where it finds no features.
+
+    It draws at random from a private factory with a seed of its own, set anew for each call:
+    the answer depends on the text alone, not on threads, order or what other code does to
+    langdetect. Raises InputError when langdetect is not installed.
+    """
+    factory = _factory or _load_factory()
+    detector = factory.create()
+    try:
+        detector.append(text[:LONGEST])
+        answer = detector.detect()
+    except factory.no_features:
+        return None
+    return None if answer == detector.UNKNOWN_LANG else str(answer)
+
+
+def _load_factory() -> Any:
+    """A detector factory of our own; langdetect is imported here and nowhere else."""
+    global _factory
+    with _lock:
+        if _factory is None:
+            folder = _folder()
+            module = importlib.import_module("langdetect.detector_factory")
+            factory = module.DetectorFactory()
+            factory.load_json_profile(
+                [path.read_text("utf-8") for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_"))]
+            )
+            factory.seed = SEED
+            factory.no_features = module.LangDetectException
+            _factory = factory
+    return _factory

@@ -35,8 +35,7 @@ LABEL_WORDS = frozenset(
     "about contact privacy policy terms service services copyright rights reserved disclaimer download subscribe "
     "sign log login logout register read more home search share follow us now advertise advertising sponsored "
     "newsletter cookie cookies settings help faq careers sitemap unsubscribe click here buy shop cart back next "
-    "previous menu view join free learn get start app conditions notice statement support feedback advertisement disclosure note warning update exclusive breaking"
-    .split()
+    "previous menu view join free learn get start app conditions notice statement support feedback advertisement disclosure note warning update exclusive breaking".split()
 )
 
 _NONE, _LATIN, _HAN, _KANA, _HANGUL, _FOREIGN = range(6)
@@ -142,5 +141,3 @@ def count(text: str, ends: list[int]) -> Counts:
     owner = np.searchsorted(stops, starts, side="right")
     hits = [np.bincount(owner[words == 1], minlength=stops.size) for words in (english, foreign)]
     return Counts(*lanes, *hits)
-
-

@@ -57,13 +57,14 @@ _COPYRIGHT = re.compile(r"[Cc]opyright\s*\Z|COPYRIGHT\s*\Z")
 _ASK_BEHIND = re.compile(rf"[\w%,;:{_CLOSERS}]\s+\Z|[a-z0-9{_CLOSERS}]\Z")
 
 
-def cut(text: str, limits: Limits | None = None) -> Segments:
+def cut(text: str, limits: Limits | None = None, language_id: str = "exact") -> Segments:
     """Cuts a document into segments that tile it.
 
     text: any string, lone surrogates and NULs included. limits: bounds the length of a
-    segment. Returns the columns; an empty text has none.
+    segment. language_id: who decides its path, one of `language.LANGUAGE_IDS`; the cuts are
+    the same. Returns the columns; an empty text has none.
     """
-    longest = (limits or Limits()).segment_characters
+    longest = min((limits or Limits()).segment_characters, language.LONGEST)
     ends: list[int] = []
     paragraphs: list[int] = []
     number = -1
@@ -72,7 +73,11 @@ def cut(text: str, limits: Limits | None = None) -> Segments:
         before = len(ends)
         ends += (start + at for at in _cap(text[start:end], _sentences(text[start:end]), longest))
         paragraphs += [number] * (len(ends) - before)
-    return Segments(ends, paragraphs, language.routes(text, ends))
+    if language_id == "langdetect":
+        paths = language.detected(text, ends, paragraphs)
+    else:
+        paths = language.routes(text, ends)
+    return Segments(ends, paragraphs, paths, language.chinese_script(text, ends, paths))
 
 
 def _paragraphs(text: str) -> list[tuple[int, int]]:
