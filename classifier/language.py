@@ -16,7 +16,7 @@ from classifier import han, mixed
 from classifier.mixed import KANA_SHARE
 from classifier.profiles import detect, english_probability
 from classifier.schema import LANGUAGES, Language
-from classifier.scripts import ENGLISH_SET, FOREIGN_SET, Counts, count
+from classifier.scripts import ENGLISH_SET, FOREIGN_SET, LABEL_WORDS, Counts, count
 
 # Who decides the path of a segment: this module, or langdetect's own detector.
 LANGUAGE_IDS = ("exact", "langdetect")
@@ -34,6 +34,12 @@ WHOLLY_CHINESE = 1
 MIN_LETTERS = 20
 # The posterior of English before anything is read, on a page that does not say otherwise.
 ENGLISH_PRIOR = 0.99
+# A lower-case word or a first word with a diacritic is seldom English, but may be (café).
+ACCENT_PRIOR = 0.5
+# A page is English without doubt above this share of English function words.
+STRONG_PAGE = 0.8
+# A line of so many letters without any function word is looked at even on such a page.
+LONG_LINE = 100
 # A page in Han alone with more characters than this holds one that only Chinese writes.
 MAX_KANJI = 100
 
@@ -43,6 +49,7 @@ _LABELLED = re.compile(r":\s+[\"“„«]?(?=[A-Z\xc0-\xde])")
 _WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U00033fff]+")
 _NAME = re.compile(r"\w+")
+_ACCENT = re.compile(r"(?:(?<![^\W\d_])[a-z]|\A\W*)[^\W\d_]*[\xc0-\u024f\u1e00-\u1eff]")
 _ADDRESSED = re.compile(r"://|www\.")
 _ADDRESS = re.compile(r"\s*(?:https?://|www\.)\S+\s*\Z")
 
@@ -210,25 +217,35 @@ def _mixed_route(segment: str) -> int:
 
 def _latin_routes(text: str, ends: list[int], c: Counts, rows: NDArray[np.intp]) -> NDArray[np.int64]:
     """English or other, for the segments `rows` that hold Latin letters."""
-    english, foreign = int(c.english_words[rows].sum()), int(c.foreign_words[rows].sum())
-    if english + foreign == 0:
-        sample = " ".join(text[ends[i - 1] if i else 0 : ends[i]].strip() for i in rows[:50])
-        page = english_probability(sample[:1000], ENGLISH_PRIOR)
-    else:
-        page = (english + 2 * ENGLISH_PRIOR) / (english + foreign + 2)
-    out = np.where(page >= 0.5, EN, OTHER).repeat(rows.size)
-    strong = page > 0.8
-    for k, i in enumerate(rows):
-        hits, misses = c.english_words[i], c.foreign_words[i]
-        if hits > misses:
-            out[k] = EN
-        elif misses > hits or (c.latin[i] >= MIN_LETTERS and not (strong and misses == 0)):
-            if c.latin[i] < MIN_LETTERS and strong:
-                continue
-            piece = text[ends[i - 1] if i else 0 : ends[i]].strip()
+    hits, misses, letters = c.english_words[rows].tolist(), c.foreign_words[rows].tolist(), c.latin[rows].tolist()
+    page = _page(text, ends, rows, sum(hits), sum(misses))
+    strong = page > STRONG_PAGE
+    out = []
+    for k, i in enumerate(rows.tolist()):
+        start, end = ends[i - 1] if i else 0, ends[i]
+        accent = not text[start:end].isascii() and _ACCENT.search(text, start, end) is not None
+        if hits[k] > misses[k] + (2 if accent else 0):
+            path = EN
+        elif letters[k] < MIN_LETTERS and not misses[k]:
+            path = EN if page >= 0.5 else OTHER
+        elif strong and (letters[k] < MIN_LETTERS or (not misses[k] and not accent and letters[k] < LONG_LINE)):
+            path = EN
+        else:
             prior = min(max(page, 1 - ENGLISH_PRIOR), ENGLISH_PRIOR)
-            out[k] = EN if english_probability(piece[:400], prior) >= 0.5 else OTHER
-    return out
+            path = EN if english_probability(text[start:end].strip()[:400], ACCENT_PRIOR if accent and not strong else prior) >= 0.5 else OTHER
+        out.append(path)
+    return np.array(out)
+
+
+def _page(text: str, ends: list[int], rows: NDArray[np.intp], english: int, foreign: int) -> float:
+    """The probability that Latin text on this page is English: by its function words, else by its n-grams."""
+    if english + foreign:
+        return (english + 2 * ENGLISH_PRIOR) / (english + foreign + 2)
+    sample = " ".join(text[ends[i - 1] if i else 0 : ends[i]].strip() for i in rows[:50].tolist())[:1000]
+    labels = sum(word.lower() in LABEL_WORDS for word in _WORD.findall(sample))
+    if labels and sample.isascii():
+        return ENGLISH_PRIOR
+    return english_probability(sample, ACCENT_PRIOR if rows.size == 1 and _ACCENT.search(sample) else ENGLISH_PRIOR)
 
 
 def chinese_script(text: str, ends: list[int], paths: list[int]) -> str | None:

@@ -32,12 +32,12 @@ _HAN_LETTER = re.compile(rf"[{_EAST}]")
 _LATIN_LETTER = re.compile(f"[{_LATIN}]")
 _REST_LETTER = re.compile(f"[{_REST}]")
 _WORD = re.compile(rf"[{_LATIN}]+(?:['’\-][{_LATIN}]+)*")
-_ADDRESS = re.compile(r"(?:https?://|www\.)[!-~]+|[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+[/\w.-]*")
+_ADDRESS = re.compile(r"(?:https?://|www\.)[!-~]+|[\w.+-]*@[\w.-]+|[\w-]+(?:\.[\w-]+)+[/\w.-]*")
 _KANA_LETTER = re.compile(f"[{_KANA}]")
 
 _OPEN_QUOTE, _CLOSE_QUOTE = frozenset("“‘「『\"'"), frozenset("”’」』\"'")
 _OPEN_BRACKET, _CLOSE_BRACKET = frozenset("(（[［【〔"), frozenset(")）]］】〕")
-_OPEN_TITLE, _CLOSE_TITLE = frozenset("《〈"), frozenset("》〉")
+_OPEN_TITLE, _CLOSE_TITLE = frozenset("《〈#"), frozenset("》〉#")
 _STOPS = frozenset(".!?…,。！？，")
 _PAUSE = re.compile("[，。！？；：]")
 _SEPARATED = re.compile(r"\s|[|/·•–—]")
@@ -188,7 +188,7 @@ def _kinds(text: str, tokens: list[Run]) -> list[str]:
     kinds: list[str | None] = [None] * len(tokens)
     light = [token.kind in (HAN, KANA) and _is_name(text, tokens, i) for i, token in enumerate(tokens)]
     for i, token in enumerate(tokens):
-        if token.kind == FOREIGN and token.end - token.start >= 8 and not _frame(text, token.start, token.end):
+        if token.kind == FOREIGN and token.end - token.start >= 8 and _frame(text, token.start, token.end) in ("", "quote"):
             kinds[i] = FOREIGN
         elif token.kind in (HAN, KANA) and not light[i]:
             kinds[i] = token.kind
@@ -198,7 +198,14 @@ def _kinds(text: str, tokens: list[Run]) -> list[str]:
             at += 1
             continue
         first, last = _phrase(text, tokens, light, at)
-        if _is_own(text, tokens, light, first, last):
+        own = _is_own(text, tokens, light, first, last)
+        if not own and (light[first] or light[last]):
+            first, last = (first + light[first] if first < at else first), (last - light[last] if last > at else last)
+            own = _is_own(text, tokens, light, first, last)
+            for i in (first - 1, last + 1):
+                if own and 0 <= i < len(tokens) and light[i]:
+                    kinds[i] = tokens[i].kind
+        if own:
             kinds[first : last + 1] = [kind or LATIN for kind in kinds[first : last + 1]]
         at = last + 1
     return _fill(tokens, kinds)
@@ -247,7 +254,7 @@ def _calls(text: str, tokens: list[Run], number: int) -> bool:
     """
     other = tokens[number - 1 if number else number + 1] if len(tokens) > 1 else tokens[number]
     gap = text[other.end : tokens[number].start] if number else text[tokens[number].end : other.start]
-    if number == 0 and gap.strip()[:1] in _OPEN_BRACKET:
+    if _frame(text, other.start, other.end):
         return False
     return bool(gap.strip()) or any(word in ENGLISH_SET for word in _WORD.findall(text[other.start : other.end]))
 
@@ -271,7 +278,7 @@ def _phrase(text: str, tokens: list[Run], light: list[bool], at: int) -> tuple[i
 def _is_own(text: str, tokens: list[Run], light: list[bool], first: int, last: int) -> bool:
     """Is this phrase English, or another language in Latin letters, with a grammar of its own?"""
     latin = [token for token in tokens[first : last + 1] if token.kind == LATIN]
-    words = _WORD.findall(_ADDRESS.sub(" ", " ".join(text[token.start : token.end] for token in latin)))
+    words = _words(" ".join(text[token.start : token.end] for token in latin))
     start, end = tokens[first].start, tokens[last].end
     frame = _frame(text, start, end)
     if not words or frame == "title":
@@ -284,6 +291,9 @@ def _is_own(text: str, tokens: list[Run], light: list[bool], first: int, last: i
     if (first, last) == (0, len(tokens) - 1) and names:
         glosses = all(_frame(text, tokens[i].start, tokens[i].end) for i in names)
         label = tokens[0].kind == LATIN and text[tokens[0].end : tokens[0].end + 2] == ": "
+        if light[0] and light[-1] and not glosses:
+            return bool(clause)
+        label = label and not all(word.isupper() for word in words)
         return bool(grammar) or (glosses and tokens[0].kind == LATIN) or (label and last == 1)
     if len(latin) == len(tokens):
         return True
@@ -307,9 +317,14 @@ def _is_own(text: str, tokens: list[Run], light: list[bool], first: int, last: i
     return bool(gap) and _is_heading(words, lower, grammar, labels)
 
 
+def _words(text: str) -> list[str]:
+    """The words of a text without its addresses and mentions, contractions without their second half."""
+    return [word.partition("'")[0].partition("’")[0] for word in _WORD.findall(_ADDRESS.sub(" ", text))]
+
+
 def stands_alone(text: str) -> bool:
     """Is Latin text beside Chinese in one line a heading, button or sentence, and no fragment of that line?"""
-    words = _WORD.findall(_ADDRESS.sub(" ", text))
+    words = _words(text)
     if not words or not words[0][0].isupper():
         return False
     ordinary = any(word[0].islower() for word in words)

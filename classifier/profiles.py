@@ -25,6 +25,8 @@ from classifier.schema import InputError
 LATIN_LANGUAGES = "ca cs da de en es fi fr hr hu id it nl no pl pt ro sv tl tr vi".split()
 # The frequency of an n-gram that a profile does not list.
 UNSEEN = 5e-6
+# Overlapping n-grams repeat each other's evidence; half of it is nearer the truth.
+WEIGHT = 0.5
 # Capitals up to this length are tickers and acronyms, the same in every language.
 ACRONYM = 5
 # langdetect draws n-grams at random; with a seed of our own each call draws the same.
@@ -82,8 +84,11 @@ def english_probability(text: str, prior: float) -> float:
     words gives the prior back. Raises InputError when langdetect's profiles are not there.
     """
     profiles = _profiles or _load_profiles()
+    words = _WORD.findall(_ADDRESS.sub(" ", text))
+    plain = [word for word in words if word.islower()]
     rows = []
-    for word in _WORD.findall(_ADDRESS.sub(" ", text)):
+    # Names say nothing of the language around them.
+    for word in plain if len(plain) >= 2 else words:
         if len(word) <= ACRONYM and word.isupper():
             continue
         padded = f" {word.lower() if word.isupper() else word} "
@@ -95,8 +100,7 @@ def english_probability(text: str, prior: float) -> float:
     english = LATIN_LANGUAGES.index("en")
     log_prior = np.full(len(LATIN_LANGUAGES), math.log((1 - prior) / (len(LATIN_LANGUAGES) - 1)))
     log_prior[english] = math.log(prior)
-    # Overlapping n-grams repeat each other's evidence; half of it is nearer the truth.
-    score = log_prior + 0.5 * profiles.log_frequency[rows].sum(0)
+    score = log_prior + WEIGHT * profiles.log_frequency[rows].sum(0)
     score = np.exp(score - score.max())
     return float(score[english] / score.sum())
 
