@@ -12,11 +12,11 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import han, mixed
+from classifier import grammar, han, mixed
 from classifier.mixed import KANA_SHARE
 from classifier.profiles import detect, english_probability
 from classifier.schema import LANGUAGES, Language
-from classifier.scripts import ENGLISH_SET, FOREIGN_SET, LABEL_WORDS, Counts, count
+from classifier.scripts import ENGLISH_SET, FOREIGN_SET, Counts, count
 
 # Who decides the path of a segment: this module, or langdetect's own detector.
 LANGUAGE_IDS = ("exact", "langdetect")
@@ -127,7 +127,7 @@ def routes(text: str, ends: list[int]) -> list[int]:
     route[east > 0] = ZH
     route[c.kana > KANA_SHARE * east] = OTHER
     for i in np.flatnonzero((c.kana == 0) & (c.han > 0)) if _may_be_japanese(text, c) else ():
-        if not mixed.is_chinese("".join(_HAN.findall(text[ends[i - 1] if i else 0 : ends[i]]))):
+        if not grammar.is_chinese("".join(_HAN.findall(text[ends[i - 1] if i else 0 : ends[i]]))):
             route[i] = OTHER
     route[(c.hangul + c.foreign > 0) & (2 * c.hangul + c.foreign > c.latin + HAN_WEIGHT * east)] = OTHER
     several = (c.latin > 0).astype(int) + (c.han > 0) + (c.kana > 0) + (c.hangul + c.foreign > 0) > 1
@@ -147,7 +147,7 @@ def routes(text: str, ends: list[int]) -> list[int]:
         route[latin] = _latin_routes(text, ends, c, latin)
     share = np.bincount(route[route >= 0], weight[route >= 0], minlength=3)
     page = int(share.argmax()) if share.any() else OTHER
-    for i in np.flatnonzero(route < 0):
+    for i in np.flatnonzero(route < 0).tolist():
         # A closing quotation mark belongs to who opened it.
         closing = i > 1 and _CLOSING.match(text, ends[i - 1])
         route[i] = route[i - 2] if closing else [*_line_mates(text, ends, route, i), page][0]
@@ -156,8 +156,8 @@ def routes(text: str, ends: list[int]) -> list[int]:
 
 def _join_fragments(text: str, ends: list[int], c: Counts, route: NDArray[np.int64]) -> None:
     """Gives fragments of Latin text in a Chinese line, such as "(via)", the path of that line."""
-    for i in np.flatnonzero((route < 0) & (c.latin > 0) & (c.latin < 2 * MIN_LETTERS) & (c.english_words == 0)):
-        if ZH in _line_mates(text, ends, route, i) and not mixed.stands_alone(text[ends[i - 1] if i else 0 : ends[i]]):
+    for i in np.flatnonzero((route < 0) & (c.latin > 0) & (c.latin < 2 * MIN_LETTERS) & (c.english_words == 0)).tolist():
+        if ZH in _line_mates(text, ends, route, i) and not grammar.stands_alone(text[ends[i - 1] if i else 0 : ends[i]]):
             route[i] = ZH
 
 
@@ -184,7 +184,7 @@ def _may_be_japanese(text: str, c: Counts) -> bool:
     if not 0 < han <= MAX_KANJI:
         return False
     piece = "".join(_HAN.findall(text))
-    return not (mixed.is_chinese(piece) or mixed.in_charset(piece, "gb2312") or mixed.in_charset(piece, "cp950"))
+    return not (grammar.is_chinese(piece) or grammar.in_charset(piece, "gb2312") or grammar.in_charset(piece, "cp950"))
 
 
 def detected(text: str, ends: list[int], paragraphs: list[int]) -> list[int]:
@@ -232,7 +232,11 @@ def _latin_routes(text: str, ends: list[int], c: Counts, rows: NDArray[np.intp])
             path = EN
         else:
             prior = min(max(page, 1 - ENGLISH_PRIOR), ENGLISH_PRIOR)
-            path = EN if english_probability(text[start:end].strip()[:400], ACCENT_PRIOR if accent and not strong else prior) >= 0.5 else OTHER
+            path = (
+                EN
+                if english_probability(text[start:end].strip()[:400], ACCENT_PRIOR if accent and not strong else prior) >= 0.5
+                else OTHER
+            )
         out.append(path)
     return np.array(out)
 
@@ -242,7 +246,7 @@ def _page(text: str, ends: list[int], rows: NDArray[np.intp], english: int, fore
     if english + foreign:
         return (english + 2 * ENGLISH_PRIOR) / (english + foreign + 2)
     sample = " ".join(text[ends[i - 1] if i else 0 : ends[i]].strip() for i in rows[:50].tolist())[:1000]
-    labels = sum(word.lower() in LABEL_WORDS for word in _WORD.findall(sample))
+    labels = sum(word.lower() in grammar.LABEL_WORDS for word in _WORD.findall(sample))
     if labels and sample.isascii():
         return ENGLISH_PRIOR
     return english_probability(sample, ACCENT_PRIOR if rows.size == 1 and _ACCENT.search(sample) else ENGLISH_PRIOR)

@@ -12,15 +12,14 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from classifier.scripts import CLAUSE_WORDS, ENGLISH_SET, FOREIGN_SET, LABEL_WORDS
+from classifier import grammar
+from classifier.scripts import EAST as _EAST
+from classifier.scripts import KANA_LETTERS as _KANA
+from classifier.scripts import LATIN as _LATIN
+from classifier.scripts import REST as _REST
 
 LATIN, HAN, KANA, FOREIGN = "latin", "han", "kana", "foreign"
 
-# Character classes: Latin letters, Han and kana, letters of every other script.
-_LATIN = r"A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a"
-_KANA = r"\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d"
-_EAST = rf"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U00033fff{_KANA}"
-_REST = r"\u0370-\u1dff\u1f00-\u1fff\u2c00-\u2dff\u3130-\u318f\ua000-\ud7ff"
 # A token of Latin script ends with its last letter or digit before text of another script or
 # full-width punctuation, so that an English sentence is one token.
 _TOKEN = re.compile(
@@ -31,34 +30,18 @@ _TOKEN = re.compile(
 _HAN_LETTER = re.compile(rf"[{_EAST}]")
 _LATIN_LETTER = re.compile(f"[{_LATIN}]")
 _REST_LETTER = re.compile(f"[{_REST}]")
-_WORD = re.compile(rf"[{_LATIN}]+(?:['’\-][{_LATIN}]+)*")
-_ADDRESS = re.compile(r"(?:https?://|www\.)[!-~]+|[\w.+-]*@[\w.-]+|[\w-]+(?:\.[\w-]+)+[/\w.-]*")
 _KANA_LETTER = re.compile(f"[{_KANA}]")
 
 _OPEN_QUOTE, _CLOSE_QUOTE = frozenset("“‘「『\"'"), frozenset("”’」』\"'")
 _OPEN_BRACKET, _CLOSE_BRACKET = frozenset("(（[［【〔"), frozenset(")）]］】〕")
 _OPEN_TITLE, _CLOSE_TITLE = frozenset("《〈#"), frozenset("》〉#")
 _STOPS = frozenset(".!?…,。！？，")
-_PAUSE = re.compile("[，。！？；：]")
 _SEPARATED = re.compile(r"\s|[|/·•–—]")
-
-# Characters that only a Chinese clause has; those that also build names (和, 会, 将) are not here.
-_CLAUSE = re.compile("[的了是在不也都就而被把让讓这這那我你您他她们們吗嗎呢吧着著请請很没沒还還又]")
-_SPEECH = re.compile("[说說道称稱问問答写寫]$")
-# Words of buttons and footers.
-_HAN_LABEL = re.compile(
-    "关于|關於|联系|聯繫|聯絡|登录|登入|登錄|注册|註冊|下载|下載|点击|點擊|订阅|訂閱|版权|版權|声明|聲明|条款|條款"
-    "|隐私|隱私|政策|更多|阅读|閱讀|首页|首頁|返回|搜索|搜尋|分享|关注|關注|加入|立即|购买|購買|扫码|掃碼|帮助|幫助"
-    "|服务|服務|免责|免責|未经|未經|转载|轉載"
-)
-# Characters of Chinese grammar that Japanese does not write; and whatever JIS X 0208 has not.
-_NOT_JAPANESE = re.compile("[的是這們為與]")
 
 # Kana in Japanese sentences is 30 % and more of kana and kanji.
 KANA_SHARE = 0.2
-# A Han run of this many characters beside English is a sentence or headline of its own: at the
-# sentence's edge, in quotation marks, and in the middle of it (an address, a law's name).
-HAN_EDGE, HAN_QUOTED, HAN_INSIDE = 8, 8, 16
+# Text in another script with fewer letters is a name in its sentence.
+FOREIGN_LETTERS = 8
 
 
 class Run(NamedTuple):
@@ -117,9 +100,8 @@ def _tokens(text: str) -> list[Run]:
     joined: list[Run] = []
     for number, token in enumerate(tokens):
         last = joined[-1] if joined else None
-        if last and last.kind == token.kind and token.kind != LATIN and not _opens(text, last, token):
-            joined[-1] = Run(last.kind, last.start, token.end)
-        elif last and last.kind in (HAN, KANA) and token.kind == LATIN and _glued(text, tokens, number):
+        same = last and last.kind == token.kind != LATIN and not _opens(text, last, token)
+        if last and (same or (last.kind in (HAN, KANA) and token.kind == LATIN and _glued(text, tokens, number))):
             joined[-1] = Run(last.kind, last.start, token.end)
         else:
             joined.append(token)
@@ -134,23 +116,9 @@ def _is_kana(text: str) -> bool:
 def _kanji(text: str, tokens: list[Run]) -> list[Run]:
     """In a sentence with kana, stretches of Han alone are Japanese unless something is Chinese."""
     han = [text[token.start : token.end] for token in tokens if token.kind == HAN]
-    if any(map(is_chinese, han)):
+    if any(map(grammar.is_chinese, han)):
         return tokens
     return [token._replace(kind=KANA) if token.kind == HAN else token for token in tokens]
-
-
-def is_chinese(text: str) -> bool:
-    """Does Han text hold a character that Japanese does not write, or one of Chinese grammar?"""
-    return bool(_NOT_JAPANESE.search(text)) or not in_charset(text, "shift_jis")
-
-
-def in_charset(text: str, charset: str) -> bool:
-    """Can the text be written in a national character set, such as "gb2312" or "cp950"?"""
-    try:
-        text.encode(charset)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _opens(text: str, left: Run, right: Run) -> bool:
@@ -186,27 +154,27 @@ def _frame(text: str, start: int, end: int) -> str:
 def _kinds(text: str, tokens: list[Run]) -> list[str]:
     """The language of each token: its own, or that of the sentence it is embedded in."""
     kinds: list[str | None] = [None] * len(tokens)
-    light = [token.kind in (HAN, KANA) and _is_name(text, tokens, i) for i, token in enumerate(tokens)]
+    frames = [_frame(text, token.start, token.end) for token in tokens]
+    names = [token.kind in (HAN, KANA) and _is_name(text, tokens, frames, i) for i, token in enumerate(tokens)]
     for i, token in enumerate(tokens):
-        if token.kind == FOREIGN and token.end - token.start >= 8 and _frame(text, token.start, token.end) in ("", "quote"):
-            kinds[i] = FOREIGN
-        elif token.kind in (HAN, KANA) and not light[i]:
+        if token.kind == FOREIGN:
+            long = token.end - token.start >= FOREIGN_LETTERS and frames[i] in ("", "quote")
+            kinds[i] = FOREIGN if long else None
+        elif token.kind != LATIN and not names[i]:
             kinds[i] = token.kind
     at = 0
     while at < len(tokens):
-        if tokens[at].kind != LATIN:
-            at += 1
-            continue
-        first, last = _phrase(text, tokens, light, at)
-        own = _is_own(text, tokens, light, first, last)
-        if not own and (light[first] or light[last]):
-            first, last = (first + light[first] if first < at else first), (last - light[last] if last > at else last)
-            own = _is_own(text, tokens, light, first, last)
-            for i in (first - 1, last + 1):
-                if own and 0 <= i < len(tokens) and light[i]:
-                    kinds[i] = tokens[i].kind
-        if own:
-            kinds[first : last + 1] = [kind or LATIN for kind in kinds[first : last + 1]]
+        last = at
+        if tokens[at].kind == LATIN:
+            first, last = _phrase(tokens, frames, names, at)
+            inner = first, last
+            if not _is_own(text, tokens, frames, names, *inner):
+                # Without the Han at its edges, which then is no name but Chinese of its own.
+                inner = first + names[first], last - names[last]
+                if inner == (first, last) or not _is_own(text, tokens, frames, names, *inner):
+                    inner = last + 1, last
+            for i in range(first, last + 1) if inner[0] <= inner[1] else ():
+                kinds[i] = kinds[i] or (LATIN if inner[0] <= i <= inner[1] else tokens[i].kind)
         at = last + 1
     return _fill(tokens, kinds)
 
@@ -222,120 +190,83 @@ def _fill(tokens: list[Run], kinds: list[str | None]) -> list[str]:
     return out
 
 
-def _is_name(text: str, tokens: list[Run], number: int) -> bool:
+def _is_name(text: str, tokens: list[Run], frames: list[str], number: int) -> bool:
     """Can this Han stretch be a name, term or gloss inside an English sentence?"""
     _, start, end = tokens[number]
-    piece = text[start:end]
-    size = len(piece) - sum(map(str.isdigit, piece))
-    frame = _frame(text, start, end)
-    clause = bool(_CLAUSE.search(piece))
-    if frame == "title":
-        return True
-    if frame == "bracket":
-        return not (_PAUSE.search(piece) or (clause and size >= 6))
-    if frame == "quote":
-        return not (_PAUSE.search(piece) or size >= HAN_QUOTED or (clause and size >= 5))
-    if text[end : end + 1] in "，。！？；：、" and end < len(text):
-        return False
+    if frames[number]:
+        return grammar.is_name(text[start:end], frames[number])
     left, right = number > 0, number + 1 < len(tokens)
+    if end < len(text) and text[end] in "，。！？；：、":
+        return False
     if (left and tokens[number - 1].end == start) or (right and tokens[number + 1].start == end):
         return False
-    if left and right:
-        return not _PAUSE.search(piece) and size < HAN_INSIDE and not (clause and size >= 2) and not _SPEECH.search(piece)
-    if not _calls(text, tokens, number):
-        return False
-    return not (size >= HAN_EDGE or clause or _HAN_LABEL.search(piece) or _SPEECH.search(piece) or _PAUSE.search(piece))
+    inside = left and right
+    return (inside or _calls(text, tokens, frames, number)) and grammar.is_name(text[start:end], "inside" if inside else "edge")
 
 
-def _calls(text: str, tokens: list[Run], number: int) -> bool:
+def _calls(text: str, tokens: list[Run], frames: list[str], number: int) -> bool:
     """Does the English beside a Han stretch at the sentence's edge call for a name there?
 
     It does with a colon or a separator between, or with a function word of its own.
     """
-    other = tokens[number - 1 if number else number + 1] if len(tokens) > 1 else tokens[number]
-    gap = text[other.end : tokens[number].start] if number else text[tokens[number].end : other.start]
-    if _frame(text, other.start, other.end):
+    other = number - 1 if number else number + 1
+    if other == len(tokens) or frames[other]:
         return False
-    return bool(gap.strip()) or any(word in ENGLISH_SET for word in _WORD.findall(text[other.start : other.end]))
+    gap = text[tokens[other].end : tokens[number].start] if number else text[tokens[number].end : tokens[other].start]
+    return bool(gap.strip()) or grammar.has_function_word(text[tokens[other].start : tokens[other].end])
 
 
-def _phrase(text: str, tokens: list[Run], light: list[bool], at: int) -> tuple[int, int]:
+def _phrase(tokens: list[Run], frames: list[str], names: list[bool], at: int) -> tuple[int, int]:
     """The first and last token of an English phrase, with the names and quotations it holds."""
-    if _frame(text, tokens[at].start, tokens[at].end) in ("quote", "bracket"):
+    if frames[at] in ("quote", "bracket"):
         return at, at
-    held = [light[i] or (token.kind == HAN and bool(_frame(text, token.start, token.end))) for i, token in enumerate(tokens)]
     last = at
-    while last + 1 < len(tokens) and (held[last + 1] or (tokens[last + 1].kind == LATIN and held[last])):
-        last += 1
-    while last > at and not (light[last] or tokens[last].kind == LATIN):
-        last -= 1
+    holds = False
+    for i in range(at + 1, len(tokens)):
+        if tokens[i].kind == LATIN and not holds:
+            break
+        holds = names[i] or (tokens[i].kind == HAN and frames[i] != "")
+        if not holds and tokens[i].kind != LATIN:
+            break
+        last = i if names[i] or tokens[i].kind == LATIN else last
     first = at
-    while first and light[first - 1]:
+    while first and names[first - 1]:
         first -= 1
     return first, last
 
 
-def _is_own(text: str, tokens: list[Run], light: list[bool], first: int, last: int) -> bool:
+def _is_own(text: str, tokens: list[Run], frames: list[str], names: list[bool], first: int, last: int) -> bool:
     """Is this phrase English, or another language in Latin letters, with a grammar of its own?"""
     latin = [token for token in tokens[first : last + 1] if token.kind == LATIN]
-    words = _words(" ".join(text[token.start : token.end] for token in latin))
-    start, end = tokens[first].start, tokens[last].end
-    frame = _frame(text, start, end)
-    if not words or frame == "title":
+    w = grammar.words(" ".join(text[token.start : token.end] for token in latin))
+    end = tokens[last].end
+    frame = frames[first] if first == last else _frame(text, tokens[first].start, end)
+    if not w.all or frame == "title":
         return False
-    lower = sum(word[0].islower() and word not in ENGLISH_SET for word in words)
-    grammar = sum(word in ENGLISH_SET for word in words) + (words[0] not in ENGLISH_SET and words[0].lower() in ENGLISH_SET)
-    foreign = sum(word in FOREIGN_SET for word in words)
-    clause = sum(word in CLAUSE_WORDS for word in words) + (words[0].lower() in CLAUSE_WORDS) + ("I" in words)
-    names = [i for i in range(first, last + 1) if light[i]]
-    if (first, last) == (0, len(tokens) - 1) and names:
-        glosses = all(_frame(text, tokens[i].start, tokens[i].end) for i in names)
-        label = tokens[0].kind == LATIN and text[tokens[0].end : tokens[0].end + 2] == ": "
-        if light[0] and light[-1] and not glosses:
-            return bool(clause)
-        label = label and not all(word.isupper() for word in words)
-        return bool(grammar) or (glosses and tokens[0].kind == LATIN) or (label and last == 1)
-    if len(latin) == len(tokens):
+    if last - first + 1 == len(tokens):
+        return len(latin) == len(tokens) or _is_english(text, tokens, frames, names, w)
+    if grammar.is_clause(w, frame):
         return True
-    capital = words[0][0].isupper()
-    if len(words) >= 5 and foreign >= 2 and lower > foreign:
-        return True
-    if len(words) >= 4 and grammar and lower and (clause or capital or frame == "quote"):
-        return frame != "bracket" or bool(clause)
-    if frame == "bracket" or not capital:
+    if frame == "bracket" or not w.capital:
         return False
-    if lower and len(words) >= 2 and text[end : end + 1] in (".", "!", "?"):
+    if w.labels >= 3 or (w.all[0].lower() == "copyright" and len(w.all) >= 3):
         return True
-    labels = sum(word.lower() in LABEL_WORDS for word in words)
-    if labels >= 3 or (words[0].lower() == "copyright" and len(words) >= 3):
+    if w.lower and len(w.all) >= 2 and text[end : end + 1] in (".", "!", "?"):
         return True
     gap = _apart(text, tokens, first, last)
     if ":" in gap:
-        return first == 0 and (len(words) == labels or (len(words) >= 2 and lower >= 1))
-    if "|" in gap or "/" in gap:
-        return len(words) == labels or _is_heading(words, lower, grammar, labels)
-    return bool(gap) and _is_heading(words, lower, grammar, labels)
+        return first == 0 and (len(w.all) == w.labels or (len(w.all) >= 2 and w.lower > 0))
+    label = ("|" in gap or "/" in gap) and len(w.all) == w.labels
+    return label or (gap != "" and grammar.is_heading(w))
 
 
-def _words(text: str) -> list[str]:
-    """The words of a text without its addresses and mentions, contractions without their second half."""
-    return [word.partition("'")[0].partition("’")[0] for word in _WORD.findall(_ADDRESS.sub(" ", text))]
-
-
-def stands_alone(text: str) -> bool:
-    """Is Latin text beside Chinese in one line a heading, button or sentence, and no fragment of that line?"""
-    words = _words(text)
-    if not words or not words[0][0].isupper():
-        return False
-    ordinary = any(word[0].islower() for word in words)
-    return ordinary or any(word.lower() in LABEL_WORDS for word in words)
-
-
-def _is_heading(words: list[str], lower: int, grammar: int, labels: int) -> bool:
-    """Are these the words of a button, a menu entry or a headline?"""
-    if labels >= 2 or (labels and (lower or grammar)):
-        return len(words) >= 2
-    return lower >= 2 and len(words) >= (3 if grammar else 4)
+def _is_english(text: str, tokens: list[Run], frames: list[str], names: list[bool], w: grammar.Words) -> bool:
+    """Is a sentence whose Han is all names English? "Source: 新华社" is, and what has a function word or glosses."""
+    glosses = all(frames[i] for i, name in enumerate(names) if name)
+    if names[0] and names[-1] and not glosses:
+        return w.clause > 0
+    label = len(tokens) == 2 and text[tokens[0].end : tokens[0].end + 2] == ": " and not all(map(str.isupper, w.all))
+    return w.grammar > 0 or (tokens[0].kind == LATIN and (glosses or label))
 
 
 def _apart(text: str, tokens: list[Run], first: int, last: int) -> str:

@@ -12,6 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+# Character classes for `re`: Latin letters, kana, Han with kana, letters of every other script.
+LATIN = r"A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a"
+KANA_LETTERS = r"\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d"
+EAST = rf"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U00033fff{KANA_LETTERS}"
+REST = r"\u0370-\u1dff\u1f00-\u1fff\u2c00-\u2dff\u3130-\u318f\ua000-\ud7ff"
+
 ENGLISH_WORDS = (
     "the of and to in is are was were for on with that this it its as by at from be been have has had "
     "not but or you your we our they their his her he she will would can could should about into than "
@@ -24,19 +30,7 @@ FOREIGN_WORDS = (
     "uma het een van voor niet dat zijn yang dan untuk dengan dari ini itu ve bir bu nie jest na och "
     "det att som en ett og til av ja og ei la y da em com au aux ce se"
 ).split()
-# English function words that only a clause has: pronouns, auxiliaries, questions.
-CLAUSE_WORDS = frozenset(
-    "is are was were be been am has have had do does did will would can could should may might must not you he "
-    "she it we they me us him them my your our their his her its this that these those there who what when where "
-    "how why if don't can't won't it's i'm we're you're that's didn't doesn't isn't i've we've i'll we'll".split()
-)
-# Words of buttons, menus and footers: two of them are a label even without a clause.
-LABEL_WORDS = frozenset(
-    "about contact privacy policy terms service services copyright rights reserved disclaimer download subscribe "
-    "sign log login logout register read more home search share follow us now advertise advertising sponsored "
-    "newsletter cookie cookies settings help faq careers sitemap unsubscribe click here buy shop cart back next "
-    "previous menu view join free learn get start app conditions notice statement support feedback advertisement disclosure note warning update exclusive breaking".split()
-)
+
 
 _NONE, _LATIN, _HAN, _KANA, _HANGUL, _FOREIGN = range(6)
 _BLOCKS = (

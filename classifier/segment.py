@@ -73,10 +73,8 @@ def cut(text: str, limits: Limits | None = None, language_id: str = "exact") -> 
         before = len(ends)
         ends += (start + at for at in _cap(text[start:end], _sentences(text[start:end]), longest))
         paragraphs += [number] * (len(ends) - before)
-    if language_id == "langdetect":
-        paths = language.detected(text, ends, paragraphs)
-    else:
-        paths = language.routes(text, ends)
+    exact = language_id == "exact"
+    paths = language.routes(text, ends) if exact else language.detected(text, ends, paragraphs)
     return Segments(ends, paragraphs, paths, language.chinese_script(text, ends, paths))
 
 
@@ -102,6 +100,8 @@ def _sentences(line: str) -> list[int]:
     cuts = [at for at in _punctuated(line) if at < body]
     glued = [m.start() for m in _OPENING.finditer(line, 1) if m.start() < body and _is_glued(line, m)]
     cuts = sorted({*cuts, *glued})
+    if not cuts:
+        return language.switches(line, [len(line)])
     ends = [end for begin, end in zip([0, *cuts], [*cuts, len(line)], strict=True) if line[begin:end].strip()]
     ends[-1:] = [len(line)]
     return language.switches(line, ends)

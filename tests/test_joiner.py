@@ -35,7 +35,11 @@ CHINESE = [
     "报告显示，2015年至2025年里斯本的租金翻了一番。",
 ]
 SAYS_EN = ["The captain told reporters: “", "A handwritten note on the gate read “", "Her reply was short: “"]
-AFTER_EN = ["” He then left the room without another word.", "” and nobody knew who had put it there.", "” The call ended there."]
+AFTER_EN = [
+    "” He then left the room without another word.",
+    "” and nobody knew who had put it there.",
+    "” The call ended there.",
+]
 QUOTED_ZH = ["我们已经尽了最大的努力。", "内部施工，行人请绕道行驶", "我不接受这样的安排。"]
 SAYS_ZH = ["船长对记者说：“", "门口的纸条上写着“", "她只回了一句：“"]
 AFTER_ZH = ["”说完他便离开了会场。", "”，没有人知道是谁贴的。", "”通话就此结束。"]
@@ -45,9 +49,19 @@ GLOSSED_EN = [
     "Investors in {} were told to wait until June.",
     "He moved to {} when he was nine years old.",
 ]
-GLOSSES_ZH = ["Meituan (美团)", "Hangzhou (杭州)", "the State Grid Corporation of China (国家电网有限公司)", "Lu Xun (鲁迅) Park"]
+GLOSSES_ZH = [
+    "Meituan (美团)",
+    "Hangzhou (杭州)",
+    "the State Grid Corporation of China (国家电网有限公司)",
+    "Lu Xun (鲁迅) Park",
+]
 GLOSSED_ZH = ["{}周二公布了创纪录的利润。", "记者从{}获悉，相关方案仍在讨论。", "他九岁时随家人搬到了{}附近。"]
-GLOSSES_EN = ["国际货币基金组织（International Monetary Fund）", "慕尼黑（Munich）", "麻省理工学院（MIT）", "英伟达（NVIDIA Corporation）"]
+GLOSSES_EN = [
+    "国际货币基金组织（International Monetary Fund）",
+    "慕尼黑（Munich）",
+    "麻省理工学院（MIT）",
+    "英伟达（NVIDIA Corporation）",
+]
 
 
 def pairs(count):
