@@ -31,7 +31,7 @@ _HAN_LABEL = re.compile(
 )
 # Characters that only a Chinese clause has; those that also build names (和, 会, 将) are not here.
 _CLAUSE = re.compile("[的了是在不也都就而被把让讓这這那我你您他她们們吗嗎呢吧着著请請很没沒还還又]")
-_SPEECH = re.compile("[说說道称稱问問答写寫]$")
+_SPEECH = re.compile("[说說道称稱问問答写寫喊叫唱讲講]$")
 _PAUSE = re.compile("[，。！？；：]")
 # Characters of Chinese grammar that Japanese does not write so.
 _NOT_JAPANESE = re.compile("[的是這們為與]")

@@ -50,8 +50,10 @@ _WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U00033fff]+")
 _NAME = re.compile(r"\w+")
 _ACCENT = re.compile(r"(?:(?<![^\W\d_])[a-z]|\A\W*)[^\W\d_]*[\xc0-\u024f\u1e00-\u1eff]")
-_ADDRESSED = re.compile(r"://|www\.")
-_ADDRESS = re.compile(r"\s*(?:https?://|www\.)\S+\s*\Z")
+_ADDRESSED = re.compile(r"://|www\.|\.(?:com|org|net|cn|io|edu|gov)\b")
+_ADDRESS = re.compile(
+    r"\s*(?:\w+://\S+|www\.\S+|[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|cn|io|edu|gov)\b(?:[/:?]\S*)?)\s*\Z"
+)
 
 
 def switches(line: str, ends: list[int]) -> list[int]:
@@ -126,20 +128,19 @@ def routes(text: str, ends: list[int]) -> list[int]:
     route = np.full(len(ends), -1)
     route[east > 0] = ZH
     route[c.kana > KANA_SHARE * east] = OTHER
-    for i in np.flatnonzero((c.kana == 0) & (c.han > 0)) if _may_be_japanese(text, c) else ():
+    kanji = np.flatnonzero((c.kana == 0) & (c.han > 0)).tolist() if _may_be_japanese(text, c) else []
+    for i in kanji:
         if not grammar.is_chinese("".join(_HAN.findall(text[ends[i - 1] if i else 0 : ends[i]]))):
             route[i] = OTHER
     route[(c.hangul + c.foreign > 0) & (2 * c.hangul + c.foreign > c.latin + HAN_WEIGHT * east)] = OTHER
     several = (c.latin > 0).astype(int) + (c.han > 0) + (c.kana > 0) + (c.hangul + c.foreign > 0) > 1
     several &= (WHOLLY_CHINESE * c.latin > c.han) | (c.kana + c.hangul + c.foreign > 0)
-    for i in np.flatnonzero(several):
+    for i in np.flatnonzero(several).tolist():
         route[i] = _mixed_route(text[ends[i - 1] if i else 0 : ends[i]])
-    bare = (
-        [i for i in np.flatnonzero(route < 0) if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i])]
-        if _ADDRESSED.search(text)
-        else []
-    )
-    weight[bare] = c.latin[bare] = 0
+    unread = np.flatnonzero(route < 0).tolist() if _ADDRESSED.search(text) else []
+    for i in unread:
+        if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i]):
+            weight[i] = c.latin[i] = 0
     if (route == ZH).any():
         _join_fragments(text, ends, c, route)
     latin = np.flatnonzero((route < 0) & (c.latin > 0))

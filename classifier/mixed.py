@@ -213,6 +213,8 @@ def _calls(text: str, tokens: list[Run], frames: list[str], number: int) -> bool
     if other == len(tokens) or frames[other]:
         return False
     gap = text[tokens[other].end : tokens[number].start] if number else text[tokens[number].end : tokens[other].start]
+    if "|" in gap:
+        return False
     return bool(gap.strip()) or grammar.has_function_word(text[tokens[other].start : tokens[other].end])
 
 
@@ -265,7 +267,8 @@ def _is_english(text: str, tokens: list[Run], frames: list[str], names: list[boo
     glosses = all(frames[i] for i, name in enumerate(names) if name)
     if names[0] and names[-1] and not glosses:
         return w.clause > 0
-    label = len(tokens) == 2 and text[tokens[0].end : tokens[0].end + 2] == ": " and not all(map(str.isupper, w.all))
+    label = len(tokens) == 2 and text[tokens[0].end : tokens[0].end + 2] == ": "
+    label = label and "@" not in text[: tokens[0].end] and (len(w.all) > 1 or not w.all[0].isupper())
     return w.grammar > 0 or (tokens[0].kind == LATIN and (glosses or label))
 
 
