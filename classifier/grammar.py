@@ -37,7 +37,7 @@ _PAUSE = re.compile("[，。！？；：]")
 _NOT_JAPANESE = re.compile("[的是這們為與]")
 # Words that Japanese writes in Han alone and Chinese has not.
 _JAPANESE = re.compile(
-    "会社|株式|新聞社|規約|取引|取扱|番号|申込|受付|見積|手続|税込|税抜|送料|無料|有料|月額|新着|特集|速報|社説|予約"
+    "会社|株式|新聞社|規約|取引|取扱|番号|申込|受付|見積|手続|税込|税抜|送料|無料|月額|新着|特集|速報|社説|予約"
 )
 
 # A Han stretch of this many characters is no name in an English sentence: at its edge, in
@@ -106,7 +106,7 @@ def is_clause(w: Words, frame: str) -> bool:
         return True
     if len(w.all) < 4 or not w.grammar or not w.lower:
         return False
-    return w.clause > 0 or (frame != "bracket" and (w.capital or frame == "quote"))
+    return w.clause > 0 or (len(w.all) >= 6 and w.grammar >= 3) or (frame != "bracket" and (w.capital or frame == "quote"))
 
 
 def is_heading(w: Words) -> bool:

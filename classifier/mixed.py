@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from classifier import grammar
 from classifier.scripts import EAST as _EAST
-from classifier.scripts import KANA_LETTERS as _KANA
+from classifier.scripts import KANA as _KANA
 from classifier.scripts import LATIN as _LATIN
 from classifier.scripts import REST as _REST
 
@@ -42,6 +42,8 @@ _SEPARATED = re.compile(r"\s|[|/·•–—]")
 # stays below. 0.05 to 0.2 give the same with `python -m training.languages` (titles are set
 # aside before), 0.4 loses one text, 0.5 three.
 KANA_SHARE = 0.2
+# Fewer kana than this in a Chinese sentence are a name. 2 to 6 give the same.
+KANA_LETTERS = 4
 # Text in another script with fewer letters is a name in its sentence. 2 to 12 give the same, 20
 # loses five texts.
 FOREIGN_LETTERS = 8
@@ -70,6 +72,8 @@ def runs(text: str) -> list[Run]:
     (another script). A sentence without letters has no runs.
     """
     tokens = _tokens(text)
+    if not tokens:
+        return []
     kinds = _kinds(text, tokens)
     found: list[Run] = []
     for token, kind in zip(tokens, kinds, strict=True):
@@ -195,7 +199,15 @@ def _fill(tokens: list[Run], kinds: list[str | None]) -> list[str]:
 
 def _is_name(text: str, tokens: list[Run], frames: list[str], number: int) -> bool:
     """Can this Han stretch be a name, term or gloss inside an English sentence?"""
-    _, start, end = tokens[number]
+    kind, start, end = tokens[number]
+    beside = tokens[max(0, number - 1) : number + 2]
+    if (
+        kind == KANA
+        and end - start >= KANA_LETTERS
+        and frames[number] in ("", "quote")
+        and LATIN not in [t.kind for t in beside]
+    ):
+        return False  # Japanese in a Chinese sentence
     if frames[number]:
         return grammar.is_name(text[start:end], frames[number])
     left, right = number > 0, number + 1 < len(tokens)

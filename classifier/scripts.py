@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 # Character classes for `re`: Latin letters, kana, Han with kana, letters of every other script.
 LATIN = r"A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a"
-KANA_LETTERS = r"\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d"
-EAST = rf"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U00033fff{KANA_LETTERS}"
+KANA = r"\u3041-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d"
+EAST = rf"\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U00033fff{KANA}"
 REST = r"\u0370-\u1dff\u1f00-\u1fff\u2c00-\u2dff\u3130-\u318f\ua000-\ud7ff"
 
 ENGLISH_WORDS = (

