@@ -30,7 +30,7 @@ _HAN_LABEL = re.compile(
     "|服务|服務|免责|免責|未经|未經|转载|轉載"
 )
 # Characters that only a Chinese clause has; those that also build names (和, 会, 将) are not here.
-_CLAUSE = re.compile("[的了是在不也都就而被把让讓这這那我你您他她们們吗嗎呢吧着著请請很没沒还還又]")
+_CLAUSE = re.compile("[的了是在不也就而被把让讓这這那我你您他她们們吗嗎呢吧着著请請很没沒还還又]")
 _SPEECH = re.compile("[说說道称稱问問答写寫喊叫唱讲講]$")
 _PAUSE = re.compile("[，。！？；：]")
 # Characters of Chinese grammar that Japanese does not write so.
@@ -83,7 +83,7 @@ def words(text: str) -> Words:
     first = found[0].lower() if found and not found[0].islower() else ""
     return Words(
         found,
-        sum(word[0].islower() and word not in ENGLISH_SET for word in found),
+        sum(word[0].islower() and len(word) > 1 and word not in ENGLISH_SET for word in found),
         sum(word in ENGLISH_SET for word in found) + (first in ENGLISH_SET),
         sum(word in CLAUSE_WORDS or word == "I" for word in found) + (first in CLAUSE_WORDS),
         sum(word in FOREIGN_SET for word in found),

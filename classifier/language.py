@@ -54,6 +54,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U00033fff]+")
 _NAME = re.compile(r"\w+")
 _ACCENT = re.compile(r"(?:(?<![^\W\d_])[a-z]|\A\W*)[^\W\d_]*[\xc0-\u024f\u1e00-\u1eff]")
+_FULL_WIDTH = re.compile("[：，、。！？（）《》]")
 _ADDRESSED = re.compile(r"://|www\.|\.(?:com|org|net|cn|io|edu|gov)\b")
 _ADDRESS = re.compile(
     r"\s*(?:\w+://\S+|www\.\S+|[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|cn|io|edu|gov)\b(?:[/:?]\S*)?)\s*\Z"
@@ -68,7 +69,7 @@ def switches(line: str, ends: list[int]) -> list[int]:
     text. An end behind a closing quotation mark moves before it when the quotation is in
     another language than the sentence that quotes.
     """
-    far = not line.isascii() and mixed.is_mixed(line)
+    far = not line.isascii() and mixed.may_switch(line)
     if not far and ": " not in line:
         return ends
     out: list[int] = []
@@ -77,7 +78,7 @@ def switches(line: str, ends: list[int]) -> list[int]:
         piece = line[start:end]
         cuts: list[int] = []
         tail = False
-        if far and mixed.is_mixed(piece):
+        if far and mixed.may_switch(piece):
             found = mixed.runs(piece)
             cuts = [start + run.end for run in found[:-1]]
             tail = len(found) > 1 and not any(c.isalnum() for c in line[cuts[-1] : end])
@@ -114,7 +115,8 @@ def _labelled(sentence: str) -> list[int]:
 
 
 def _english(words: list[str]) -> int:
-    return sum(word in ENGLISH_SET for word in words) - sum(word in FOREIGN_SET for word in words)
+    lower = [words[0].lower(), *words[1:]]
+    return sum(word in ENGLISH_SET for word in lower) - sum(word in FOREIGN_SET for word in lower)
 
 
 def routes(text: str, ends: list[int]) -> list[int]:
@@ -146,7 +148,7 @@ def routes(text: str, ends: list[int]) -> list[int]:
     for i in unread:
         if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i]):
             weight[i] = c.latin[i] = 0
-    if (route == ZH).any():
+    if (route == ZH).any() or _FULL_WIDTH.search(text):
         _join_fragments(text, ends, c, route)
     latin = np.flatnonzero((route < 0) & (c.latin > 0))
     if latin.size:
@@ -161,9 +163,14 @@ def routes(text: str, ends: list[int]) -> list[int]:
 
 
 def _join_fragments(text: str, ends: list[int], c: Counts, route: NDArray[np.int64]) -> None:
-    """Gives fragments of Latin text in a Chinese line, such as "(via)", the path of that line."""
+    """Gives fragments of Latin text in a Chinese line, such as "(via)", the path of that line.
+
+    Full-width punctuation is Chinese as well: "Photo：Reuters".
+    """
     for i in np.flatnonzero((route < 0) & (c.latin > 0) & (c.latin < 2 * MIN_LETTERS) & (c.english_words == 0)).tolist():
-        if ZH in _line_mates(text, ends, route, i) and not grammar.stands_alone(text[ends[i - 1] if i else 0 : ends[i]]):
+        piece = text[ends[i - 1] if i else 0 : ends[i]]
+        beside = ZH in _line_mates(text, ends, route, i) or _FULL_WIDTH.search(piece)
+        if beside and not grammar.stands_alone(piece):
             route[i] = ZH
 
 

@@ -27,6 +27,7 @@ _TOKEN = re.compile(
     rf"|(?P<han>[{_EAST}](?:[{_EAST}\d%％·]*[{_EAST}])?)"
     rf"|(?P<foreign>[{_REST}](?:[{_REST}\s\d,.]*[{_REST}])?)"
 )
+_SEVERAL_WORDS = re.compile(rf"[{_LATIN}][!-/:-@’”]?\s+[!-/:-@‘“]?[{_LATIN}]|[{_LATIN}]: |\s[|/]")
 _HAN_LETTER = re.compile(rf"[{_EAST}]")
 _LATIN_LETTER = re.compile(f"[{_LATIN}]")
 _REST_LETTER = re.compile(f"[{_REST}]")
@@ -57,10 +58,14 @@ class Run(NamedTuple):
     end: int
 
 
-def is_mixed(text: str) -> bool:
-    """Does the text hold letters of more than one script, kana beside Han included?"""
+def may_switch(text: str) -> bool:
+    """Can the text hold runs of several languages? A quick look that says no to most sentences.
+
+    It needs letters of several scripts; Chinese with Latin words needs two of them side by
+    side, or a separator for a label of one word.
+    """
     if _HAN_LETTER.search(text):
-        return bool(_LATIN_LETTER.search(text) or _KANA_LETTER.search(text) or _REST_LETTER.search(text))
+        return bool(_SEVERAL_WORDS.search(text) or _KANA_LETTER.search(text) or _REST_LETTER.search(text))
     return _REST_LETTER.search(text) is not None and _LATIN_LETTER.search(text) is not None
 
 
