@@ -35,7 +35,7 @@ _KANA_LETTER = re.compile(f"[{_KANA}]")
 
 _OPEN_QUOTE, _CLOSE_QUOTE = frozenset("“‘「『\"'"), frozenset("”’」』\"'")
 _OPEN_BRACKET, _CLOSE_BRACKET = frozenset("(（[［【〔"), frozenset(")）]］】〕")
-_OPEN_TITLE, _CLOSE_TITLE = frozenset("《〈#"), frozenset("》〉#")
+_OPEN_TITLE, _CLOSE_TITLE = frozenset("《〈#`"), frozenset("》〉#`")
 _STOPS = frozenset(".!?…,。！？，")
 _SEPARATED = re.compile(r"\s|[|/·•–—]")
 
@@ -229,13 +229,16 @@ def _is_name(text: str, tokens: list[Run], frames: list[str], number: int) -> bo
 def _calls(text: str, tokens: list[Run], frames: list[str], number: int) -> bool:
     """Does the English beside a Han stretch at the sentence's edge call for a name there?
 
-    It does with a colon or a separator between, or with a function word of its own.
+    It does with a colon or a separator between, or with a function word of its own. What a
+    Han name opens goes on in lower case: "小米 said …".
     """
     other = number - 1 if number else number + 1
     if other == len(tokens) or frames[other]:
         return False
     gap = text[tokens[other].end : tokens[number].start] if number else text[tokens[number].end : tokens[other].start]
     latin = text[tokens[other].start : tokens[other].end]
+    if number == 0 and latin[0].isupper():
+        return False
     if "|" in gap or ("/" in gap and grammar.is_plain(grammar.words(latin))):
         return False  # the two languages of one menu entry
     return bool(gap.strip()) or grammar.has_function_word(latin)

@@ -23,12 +23,12 @@ ENGLISH_WORDS = (
     "not but or you your we our they their his her he she will would can could should about into than "
     "then there which who what when where how if all more an do does did my us so after over"
 ).split()
-# Words that are common elsewhere and mean nothing in English: no "die", "on", "as", "so".
+# Words that are common elsewhere and mean nothing in English: no "die", "on", "as", "so", "per", "com".
 FOREIGN_WORDS = (
     "der das und nicht mit ist ein eine den dem von zu auf auch sich wird le les des une est que qui "
-    "pour dans sur avec pas el los las del por con una para como su il di che per non della gli sono os "
+    "pour dans sur avec pas el los las del por con una para como su il di che non della gli sono "
     "uma het een van voor niet dat zijn yang dan untuk dengan dari ini itu ve bir bu nie jest na och "
-    "det att som en ett og til av ja og ei la y da em com au aux ce se"
+    "det att som en ett og til av ja og ei la y da em au aux ce se"
 ).split()
 
 
