@@ -42,11 +42,12 @@ _JAPANESE = re.compile(
 
 # A Han stretch of this many characters is no name in an English sentence: at its edge, in
 # quotation marks, and in the middle of it (where addresses and the names of laws stand).
-# Chosen with `python -m training.languages`, exact of 173 and of 433 texts (173, 423 as it is):
-# edge 4 (170, 416), 6 to 10 the same, 12 (173, 422); quotation marks 4 (172, 422), 6 to 8 the
-# same, 12 (172, 420); middle 8 (172, 421), 12 (173, 422), 14 to 20 the same.
+# With `python -m training.languages`, exact of 173 and of 520 texts, (173, 515) as it is: edge 4
+# (170, 505), 6 to 10 the same, 12 (173, 514); quotation marks 4 (172, 511), 6 to 12 the same;
+# middle 8 and 10 (172, 512), 12 (173, 514), 14 to 20 the same.
 HAN_EDGE, HAN_QUOTED, HAN_INSIDE = 8, 8, 16
-# In brackets and quotation marks a clause is a statement from this length. 4 to 8 give the same.
+# In brackets and quotation marks a clause is a statement from this length. 3 (173, 514), 4
+# to 8 the same.
 CLAUSE_FRAMED = 5
 
 _WORD = re.compile(rf"[{LATIN}]+(?:['’\-][{LATIN}]+)*")

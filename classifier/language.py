@@ -12,37 +12,38 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import grammar, han, mixed
-from classifier.mixed import KANA_SHARE
+from classifier import grammar, han, mixed, tokens
 from classifier.profiles import detect, english_probability
 from classifier.schema import LANGUAGES, Language
-from classifier.scripts import ENGLISH_SET, FOREIGN_SET, Counts, count
+from classifier.scripts import ENGLISH_SET, FOREIGN_SET, LANE, Counts, count
+from classifier.tokens import KANA_SHARE
 
 # Who decides the path of a segment: this module, or langdetect's own detector.
 LANGUAGE_IDS = ("exact", "langdetect")
 EN, ZH, OTHER = (LANGUAGES.index(name) for name in (Language.EN, Language.ZH, Language.OTHER))
-LONGEST = 4095
+# A segment of more characters overflows the counters of `scripts.count()`.
+LONGEST = (1 << LANE) - 1
 
 # What str.splitlines() breaks at.
 BREAKS = frozenset("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 
-# The values below were chosen with `python -m training.languages`; (x of 173, y of 433) is how
-# many of a set of hand-written texts, and of those in tests/examples, are exact. What ships: 173, 423.
+# The values below were chosen with `python -m training.languages`: (x, y) is how many of 173
+# texts written for this and of the 520 of tests/examples/languages.jsonl are exact to the
+# character. With the values as they are: (173, 515).
 
 # A Han character carries about three Latin letters' worth of text. 1 to 6 give the same.
 HAN_WEIGHT = 3
-# Fewer Latin letters than this hold too few n-grams to overrule the page they stand on. 5 to
-# 20 give the same, 30 (173, 422).
+# Fewer Latin letters than this hold too few n-grams to overrule the page they stand on. 5 (173,
+# 512), 10 (173, 514), 30 (173, 514).
 MIN_LETTERS = 20
-# The posterior of English before anything is read, on a page that does not say otherwise.
-# 0.5 (170, 418), 0.9 (172, 423), 0.999 (173, 420). Of 1,500 short lines of English pages, each
-# alone, 95 % take the English path at 0.99, 91 % at 0.9.
+# The posterior of English before anything is read, on a page that does not say otherwise. 0.5
+# (170, 509), 0.9 (172, 515), 0.999 (173, 511).
 ENGLISH_PRIOR = 0.99
-# A lower-case word or a first word with a diacritic is seldom English, but may be (café).
-# 0.5 to 0.9 give the same, 0.1 and 0.3 one less.
+# The same for text with a diacritic in its first word or in one in lower case: seldom English,
+# but it may be (café). 0.5 to 0.9 give the same, 0.1 and 0.3 (173, 514).
 ACCENT_PRIOR = 0.5
-# A page is English without doubt above this share of English function words. 0.6 (173, 418),
-# 0.95 (172, 422).
+# A page is English without doubt above this share of English function words. 0.6 (173, 511),
+# 0.95 (172, 515).
 STRONG_PAGE = 0.8
 # A page in Han alone with more characters than this holds one that only Chinese writes. 10 to
 # 1,000 give the same.
@@ -69,7 +70,7 @@ def switches(line: str, ends: list[int]) -> list[int]:
     text. An end behind a closing quotation mark moves before it when the quotation is in
     another language than the sentence that quotes.
     """
-    far = not line.isascii() and mixed.may_switch(line)
+    far = not line.isascii() and tokens.may_switch(line)
     if not far and ": " not in line:
         return ends
     out: list[int] = []
@@ -78,7 +79,7 @@ def switches(line: str, ends: list[int]) -> list[int]:
         piece = line[start:end]
         cuts: list[int] = []
         tail = False
-        if far and mixed.may_switch(piece):
+        if far and tokens.may_switch(piece):
             found = mixed.runs(piece)
             cuts = [start + run.end for run in found[:-1]]
             tail = len(found) > 1 and not any(c.isalnum() for c in line[cuts[-1] : end])
@@ -213,7 +214,7 @@ def detected(text: str, ends: list[int], paragraphs: list[int]) -> list[int]:
     return out
 
 
-_ROUTE = {mixed.HAN: ZH, mixed.KANA: OTHER, mixed.FOREIGN: OTHER, mixed.LATIN: -1}
+_ROUTE = {tokens.HAN: ZH, tokens.KANA: OTHER, tokens.FOREIGN: OTHER, tokens.LATIN: -1}
 
 
 def _mixed_route(segment: str) -> int:

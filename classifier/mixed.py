@@ -10,63 +10,29 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from classifier import grammar
-from classifier.scripts import EAST as _EAST
-from classifier.scripts import KANA as _KANA
-from classifier.scripts import LATIN as _LATIN
-from classifier.scripts import REST as _REST
-
-LATIN, HAN, KANA, FOREIGN = "latin", "han", "kana", "foreign"
-
-# A token of Latin script ends with its last letter or digit before text of another script or
-# full-width punctuation, so that an English sentence is one token.
-_TOKEN = re.compile(
-    rf"(?P<latin>[{_LATIN}](?:[^{_EAST}{_REST}，。！？；：、（）《》〈〉「」『』【】]*[{_LATIN}\d])?)"
-    rf"|(?P<han>[{_EAST}](?:[{_EAST}\d%％·]*[{_EAST}])?)"
-    rf"|(?P<foreign>[{_REST}](?:[{_REST}\s\d,.]*[{_REST}])?)"
+from classifier.tokens import (
+    CLOSE_BRACKET,
+    CLOSE_QUOTE,
+    FOREIGN,
+    HAN,
+    KANA,
+    LATIN,
+    OPEN_BRACKET,
+    OPEN_QUOTE,
+    Run,
+    frame_of,
+    tokenise,
 )
-_SEVERAL_WORDS = re.compile(rf"[{_LATIN}][!-/:-@’”]?\s+[!-/:-@‘“]?[{_LATIN}]|[{_LATIN}]: |\s[|/]")
-_HAN_LETTER = re.compile(rf"[{_EAST}]")
-_LATIN_LETTER = re.compile(f"[{_LATIN}]")
-_REST_LETTER = re.compile(f"[{_REST}]")
-_KANA_LETTER = re.compile(f"[{_KANA}]")
 
-_OPEN_QUOTE, _CLOSE_QUOTE = frozenset("“‘「『\"'"), frozenset("”’」』\"'")
-_OPEN_BRACKET, _CLOSE_BRACKET = frozenset("(（[［【〔"), frozenset(")）]］】〕")
-_OPEN_TITLE, _CLOSE_TITLE = frozenset("《〈#`"), frozenset("》〉#`")
-_STOPS = frozenset(".!?…,。！？，")
 _SEPARATED = re.compile(r"\s|[|/·•–—]")
 
-# Kana in Japanese sentences is 30 % and more of kana and kanji; a Japanese name in a Chinese one
-# stays below. 0.05 to 0.2 give the same with `python -m training.languages` (titles are set
-# aside before), 0.4 loses one text, 0.5 three.
-KANA_SHARE = 0.2
-# Fewer kana than this in a Chinese sentence are a name. 2 to 6 give the same.
+# Fewer kana than this in a Chinese sentence are a name. 2 to 12 give the same.
 KANA_LETTERS = 4
 # Text in another script with fewer letters is a name in its sentence. 2 to 12 give the same, 20
-# loses five texts.
+# (172, 510).
 FOREIGN_LETTERS = 8
-
-
-class Run(NamedTuple):
-    """A stretch of a sentence, `text[start:end]`, in one language or script."""
-
-    kind: str
-    start: int
-    end: int
-
-
-def may_switch(text: str) -> bool:
-    """Can the text hold runs of several languages? A quick look that says no to most sentences.
-
-    It needs letters of several scripts; Chinese with Latin words needs two of them side by
-    side, or a separator for a label of one word.
-    """
-    if _HAN_LETTER.search(text):
-        return bool(_SEVERAL_WORDS.search(text) or _KANA_LETTER.search(text) or _REST_LETTER.search(text))
-    return _REST_LETTER.search(text) is not None and _LATIN_LETTER.search(text) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -76,7 +42,7 @@ def runs(text: str) -> list[Run]:
     text: one sentence of a line. The kind is LATIN, HAN (Chinese), KANA (Japanese) or FOREIGN
     (another script). A sentence without letters has no runs.
     """
-    tokens = _tokens(text)
+    tokens = tokenise(text)
     if not tokens:
         return []
     kinds = _kinds(text, tokens)
@@ -97,76 +63,10 @@ def runs(text: str) -> list[Run]:
     return out
 
 
-def _tokens(text: str) -> list[Run]:
-    """Stretches of one script; Chinese takes in a single word glued between its characters."""
-    tokens: list[Run] = []
-    japanese = False
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or LATIN
-        start, end = match.span()
-        if kind == HAN and _is_kana(match.group()) and _frame(text, start, end) != "title":
-            kind, japanese = KANA, True
-        tokens.append(Run(kind, start, end))
-    if japanese:
-        tokens = _kanji(text, tokens)
-    joined: list[Run] = []
-    for number, token in enumerate(tokens):
-        last = joined[-1] if joined else None
-        same = last and last.kind == token.kind != LATIN and not _opens(text, last, token)
-        if last and (same or (last.kind in (HAN, KANA) and token.kind == LATIN and _glued(text, tokens, number))):
-            joined[-1] = Run(last.kind, last.start, token.end)
-        else:
-            joined.append(token)
-    return joined
-
-
-def _is_kana(text: str) -> bool:
-    kana = len(_KANA_LETTER.findall(text))
-    return kana >= 2 and kana >= KANA_SHARE * len(text)
-
-
-def _kanji(text: str, tokens: list[Run]) -> list[Run]:
-    """In a sentence with kana, stretches of Han alone are Japanese unless something is Chinese."""
-    han = [text[token.start : token.end] for token in tokens if token.kind == HAN]
-    if any(map(grammar.is_chinese, han)):
-        return tokens
-    return [token._replace(kind=KANA) if token.kind == HAN else token for token in tokens]
-
-
-def _opens(text: str, left: Run, right: Run) -> bool:
-    """Does a bracket or quotation mark open or close between two stretches of one script?"""
-    gap = text[left.end : right.start]
-    return any(char in _OPEN_BRACKET or char in _CLOSE_BRACKET or char in _OPEN_QUOTE or char in _CLOSE_QUOTE for char in gap)
-
-
-def _glued(text: str, tokens: list[Run], number: int) -> bool:
-    """Is this one word without white space to Han on its left, and to Han or the end on its right?"""
-    token, left = tokens[number], tokens[number - 1]
-    if left.end != token.start or " " in text[token.start : token.end]:
-        return False
-    return number + 1 == len(tokens) or (tokens[number + 1].kind in (HAN, KANA) and tokens[number + 1].start == token.end)
-
-
-def _frame(text: str, start: int, end: int) -> str:
-    """What a stretch stands in: "title", "bracket", "quote" or "" for none."""
-    before = text[start - 1] if start else ""
-    while end < len(text) and text[end] in _STOPS:
-        end += 1
-    after = text[end] if end < len(text) else ""
-    for name, opening, closing in (
-        ("title", _OPEN_TITLE, _CLOSE_TITLE),
-        ("bracket", _OPEN_BRACKET, _CLOSE_BRACKET),
-        ("quote", _OPEN_QUOTE, _CLOSE_QUOTE),
-    ):
-        if before in opening and after in closing:
-            return name
-    return ""
-
-
 def _kinds(text: str, tokens: list[Run]) -> list[str]:
     """The language of each token: its own, or that of the sentence it is embedded in."""
     kinds: list[str | None] = [None] * len(tokens)
-    frames = [_frame(text, token.start, token.end) for token in tokens]
+    frames = [frame_of(text, token.start, token.end) for token in tokens]
     names = [token.kind in (HAN, KANA) and _is_name(text, tokens, frames, i) for i, token in enumerate(tokens)]
     for i, token in enumerate(tokens):
         if token.kind == FOREIGN:
@@ -268,7 +168,7 @@ def _is_own(text: str, tokens: list[Run], frames: list[str], names: list[bool], 
     latin = [token for token in tokens[first : last + 1] if token.kind == LATIN]
     w = grammar.words(" ".join(text[token.start : token.end] for token in latin))
     end = tokens[last].end
-    frame = frames[first] if first == last else _frame(text, tokens[first].start, end)
+    frame = frames[first] if first == last else frame_of(text, tokens[first].start, end)
     if not w.all or frame == "title":
         return False
     if last - first + 1 == len(tokens):
@@ -313,16 +213,16 @@ def _border(text: str, left: Run, right: Run) -> int:
     """Where, between two runs, the second begins."""
     start, end = left.end, right.start
     gap = text[start:end]
-    frame = _frame(text, left.start, left.end)
+    frame = frame_of(text, left.start, left.end)
     if frame == "quote":
-        return start + next(i for i, char in enumerate(gap) if char in _CLOSE_QUOTE)
+        return start + next(i for i, char in enumerate(gap) if char in CLOSE_QUOTE)
     if frame == "bracket":
-        at = start + next(i for i, char in enumerate(gap) if char in _CLOSE_BRACKET) + 1
+        at = start + next(i for i, char in enumerate(gap) if char in CLOSE_BRACKET) + 1
         return at + len(text[at:end]) - len(text[at:end].lstrip())
     body = gap.rstrip()
-    if gap and gap[-1] in _OPEN_BRACKET:
+    if gap and gap[-1] in OPEN_BRACKET:
         return end - 1
-    if gap and gap[-1] in _OPEN_QUOTE:
+    if gap and gap[-1] in OPEN_QUOTE:
         return end
     if left.kind != HAN and body and body[0] in "，、；：" and right.kind == HAN:
         return start
@@ -337,6 +237,6 @@ def _border(text: str, left: Run, right: Run) -> int:
 
 def _last(text: str, run: Run, number: int) -> int:
     """Where the last run ends: before a closing quotation mark that belongs to who quotes."""
-    if number and _frame(text, run.start, run.end) == "quote":
-        return run.end + next(i for i, char in enumerate(text[run.end :]) if char in _CLOSE_QUOTE)
+    if number and frame_of(text, run.start, run.end) == "quote":
+        return run.end + next(i for i, char in enumerate(text[run.end :]) if char in CLOSE_QUOTE)
     return len(text)

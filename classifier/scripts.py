@@ -28,7 +28,7 @@ FOREIGN_WORDS = (
     "der das und nicht mit ist ein eine den dem von zu auf auch sich wird le les des une est que qui "
     "pour dans sur avec pas el los las del por con una para como su il di che non della gli sono "
     "uma het een van voor niet dat zijn yang dan untuk dengan dari ini itu ve bir bu nie jest na och "
-    "det att som en ett og til av ja og ei la y da em au aux ce se"
+    "det att som en ett og til av ja og ei la da em au aux ce se"
 ).split()
 
 
@@ -49,7 +49,7 @@ _BLOCKS = (
 )
 # Two entries behind the basic plane stand for the rest: other symbols, and Han extensions.
 _ASTRAL, _ASTRAL_HAN = 0x10000, 0x10001
-_LANE = 12  # bits of a counter; holds the longest segment (Limits.segment_characters)
+LANE = 12  # bits of a counter; holds the letters of the longest segment
 
 
 def _script_table() -> NDArray[np.uint64]:
@@ -63,7 +63,7 @@ def _script_table() -> NDArray[np.uint64]:
     for first, last, script in _BLOCKS:
         table[first : last + 1] = script
     table[_ASTRAL_HAN] = _HAN
-    lanes = np.uint64(1) << (np.arange(-1, 5) * _LANE).clip(0).astype(np.uint64)
+    lanes = np.uint64(1) << (np.arange(-1, 5) * LANE).clip(0).astype(np.uint64)
     lanes[_NONE] = 0
     return lanes[table]
 
@@ -130,7 +130,7 @@ def count(text: str, ends: list[int]) -> Counts:
     # Wrapping sums: the difference is exact as long as one segment fits a lane.
     total = np.concatenate((np.zeros(1, np.uint64), np.cumsum(_SCRIPTS[index], dtype=np.uint64)))
     packed = np.diff(total[np.concatenate((np.zeros(1, np.int64), stops))])
-    lanes = [(packed >> np.uint64(_LANE * i) & np.uint64((1 << _LANE) - 1)).astype(np.int64) for i in range(5)]
+    lanes = [(packed >> np.uint64(LANE * i) & np.uint64((1 << LANE) - 1)).astype(np.int64) for i in range(5)]
     starts, english, foreign = _function_words(points)
     owner = np.searchsorted(stops, starts, side="right")
     hits = [np.bincount(owner[words == 1], minlength=stops.size) for words in (english, foreign)]
