@@ -73,7 +73,8 @@ class ModelUnsupported(ModelError):
 class Limits:
     """Bounds that keep one bad input from taking the machine.
 
-    segment_characters: a segment is cut at this length even without punctuation.
+    segment_characters: a segment is cut at this length even without punctuation; 4,095 at
+        most, whatever is asked for.
     batch_characters: how much text one pass of the kernel scores; temporaries of this
         size stay in the processor's cache.
     model_bytes: the largest file of a model folder that is read.

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from classifier import profiles, segment
-from classifier.schema import LANGUAGES
+from classifier.schema import LANGUAGES, Limits
 
 
 def path(text):
@@ -210,3 +210,8 @@ def test_langdetects_answer_does_not_depend_on_threads_or_on_other_users_of_it(m
     importlib.import_module("langdetect").DetectorFactory.seed = None
     assert len(answers) == 32
     assert len(set(answers)) == 2
+
+
+def test_a_limit_beyond_what_the_counters_hold_changes_no_path():
+    long = "港" * 9_000
+    assert {LANGUAGES[number] for number in segment.cut(long, Limits(segment_characters=100_000)).languages} == {"zh"}
