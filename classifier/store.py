@@ -23,7 +23,8 @@ from joblib.numpy_pickle import NumpyUnpickler
 from numpy.typing import NDArray
 
 from classifier import features
-from classifier.model import INPUTS, Model, Network
+from classifier.context import INPUTS
+from classifier.model import Model, Network
 from classifier.schema import (
     LABELS,
     LANGUAGES,

@@ -1,0 +1,253 @@
+"""What the second stage sees of each segment: its own scores, and those of what stands around it.
+
+A boilerplate line is often known by its place: the last sentence of an article, one of a run of
+short lines, a teaser that shares few words with its page. Everything here is an integer, so no
+input depends on how documents were batched, and every function works on a whole batch at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.features import BUCKET_BITS, SPACE, Rows
+from classifier.schema import LABELS, LANGUAGES, Label, Language
+
+# Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
+SCORE_STEPS = 16
+SCORE_LIMIT = 127
+INPUTS = 149  # columns that context_inputs() makes
+FLAG = 10  # a mark that is either there or not, about as large as the other inputs
+
+# How far the second stage looks, measured as rows of "What was tried" in training/README.md.
+NEIGHBOURS = 3
+WINDOWS = (5, 15, 40)
+AGREEMENT_ORDERS = (2, 4, 5)
+# A segment of prose: this many visible characters. A longer one than WEIGHT_LIMIT weighs no more.
+PROSE = {Language.EN: 80, Language.ZH: 30, Language.OTHER: 80}
+WEIGHT_LIMIT = 200
+
+Column = NDArray[np.int64]
+CONTENT = LABELS.index(Label.CONTENT)
+
+_SPREAD = np.int64(0x1E3779B97F4A7C15)
+_LOGS = np.array([round(8 * math.log2(1 + n)) for n in range(8192)], np.int64)
+_TERMINAL = np.array(sorted(map(ord, ".!?。!?;")), np.uint32)
+_CLOSING = np.array(sorted(map(ord, "\"')]」』》】)")), np.uint32)
+_COLON = np.array(sorted(map(ord, ":,、,:|")), np.uint32)
+
+
+class _Places(NamedTuple):
+    """Where each segment stands: its number, and the first and the end of its document and paragraph."""
+
+    row: Column
+    document: Column
+    first: Column
+    stop: Column
+    line: Column
+    top: Column
+    bottom: Column
+
+
+def steps(logits: NDArray[np.float64]) -> Column:
+    """Logits as the integers that the second stage reads, centred on their mean."""
+    centre = (logits[:, 0] + logits[:, 1] + logits[:, 2] + logits[:, 3]) / 4
+    scaled = np.rint((logits - centre[:, None]) * SCORE_STEPS)
+    return np.clip(scaled, -SCORE_LIMIT, SCORE_LIMIT).astype(np.int64)
+
+
+def context_inputs(rows: Rows, scores: Column, grams: Sequence[NDArray[np.uint32]]) -> Column:
+    """The second stage's inputs: integers, rows x INPUTS.
+
+    rows: the segments of a batch of documents; scores: `steps()` of their local logits, rows x
+    labels; grams: their n-grams' buckets, an array an order, as `features.buckets` gives them.
+    """
+    if not len(scores):
+        return np.zeros((0, INPUTS), np.int64)
+    places = _places(rows)
+    kind = np.stack([_log(rows.shape[:, 0]), *_ends(rows)], axis=1)
+    return np.concatenate(
+        [
+            scores,
+            kind,
+            *_neighbours(rows, scores, kind, places),
+            *_windows(rows, scores, places),
+            *_paragraph_and_document(rows, scores, places),
+            *_prose(rows, scores, places),
+            *_shape(rows, places),
+            _agreement(rows, places.document, grams),
+            np.stack([rows.language == k for k in range(len(LANGUAGES))], axis=1) * FLAG,
+        ],
+        axis=1,
+    )
+
+
+def _places(rows: Rows) -> _Places:
+    count = len(rows.paragraph)
+    row = np.arange(count)
+    document = np.repeat(np.arange(rows.documents.size - 1), np.diff(rows.documents))
+    edges = np.flatnonzero(np.concatenate(([True], rows.paragraph[1:] != rows.paragraph[:-1], [True])))
+    line = np.repeat(np.arange(edges.size - 1), np.diff(edges))
+    return _Places(row, document, rows.documents[document], rows.documents[document + 1], line, edges[line], edges[line + 1])
+
+
+def _neighbours(rows: Rows, scores: Column, kind: Column, at: _Places) -> list[Column]:
+    """Scores and lengths of the nearest segments of the document; 0 beyond its ends."""
+    columns: list[Column] = []
+    length = _log(rows.shape[:, 0])
+    for offset in [o for k in range(1, NEIGHBOURS + 1) for o in (-k, k)]:
+        other = np.clip(at.row + offset, 0, at.row.size - 1)
+        inside = (at.row + offset >= at.first) & (at.row + offset < at.stop)
+        columns.append(scores[other] * inside[:, None])
+        if abs(offset) == 1:
+            columns.append(kind[other] * inside[:, None])
+            columns.append((inside & (rows.paragraph[other] == rows.paragraph))[:, None] * FLAG)
+        else:
+            columns.append((length[other] * inside)[:, None])
+    return columns
+
+
+def _windows(rows: Rows, scores: Column, at: _Places) -> list[Column]:
+    """Mean scores before and behind, nearer and further; over the wider windows by length too."""
+    columns: list[Column] = []
+    length = rows.shape[:, 0]
+    weight = np.minimum(length, WEIGHT_LIMIT) + 1
+    for width in WINDOWS:
+        low, high = np.maximum(at.row - width, at.first), np.minimum(at.row + width + 1, at.stop)
+        columns += [_means(scores, low, at.row), _means(scores, at.row + 1, high)]
+        columns.append(_log(_means(length[:, None], low, high)))
+        if width != WINDOWS[0]:
+            columns.append(_weighted(scores, weight, low, high))
+    return columns
+
+
+def _paragraph_and_document(rows: Rows, scores: Column, at: _Places) -> list[Column]:
+    """What the paragraph and the document are, by their scores and sizes; where in them it stands."""
+    columns: list[Column] = []
+    length = rows.shape[:, 0]
+    weight = length + 1
+    for a, b in ((at.top, at.bottom), (at.first, at.stop)):
+        columns.append(_weighted(scores, weight, a, b))
+        columns.append(_log(np.stack([b - a, _sums(length, a, b)], axis=1)))
+        columns.append(_log(np.stack([at.row - a, b - 1 - at.row], axis=1)))
+    before, whole = _sums(weight, at.first, at.row), _sums(weight, at.first, at.stop)
+    columns.append((before * 100 // whole)[:, None])
+    columns.append(_log(np.stack([at.line - at.line[at.first], at.line[at.stop - 1] - at.line], axis=1)))
+    columns.append(_log(_means(length[:, None], at.first, at.stop)))
+    # How much of the document each label takes, by characters and by segments, and the surest of each.
+    guess = np.eye(len(LABELS), dtype=np.int64)[scores.argmax(1)]
+    columns.append(_weighted(guess * 100, np.minimum(length, WEIGHT_LIMIT) + 1, at.first, at.stop))
+    columns.append(_means(guess * 100, at.first, at.stop))
+    starts, which = np.unique(at.first, return_inverse=True)
+    columns.append(np.maximum.reduceat(scores, starts, axis=0)[which])
+    return columns
+
+
+def _prose(rows: Rows, scores: Column, at: _Places) -> list[Column]:
+    """How far the nearest prose is before and behind, its scores, and how much of it there is.
+
+    And how far the first and last prose of the document is that reads like content: between
+    them lies the article.
+    """
+    long = rows.shape[:, 0] >= np.array([PROSE[language] for language in LANGUAGES])[rows.language]
+    known = np.concatenate(([0], np.cumsum(long)))
+    prose = np.flatnonzero(long)
+    columns = [_log(np.stack([known[at.row] - known[at.first], known[at.stop] - known[at.row + 1]], axis=1))]
+    for found in (_last_before(prose, at.row, at.first), _first_from(prose, at.row + 1, at.stop)):
+        there = found >= 0
+        columns.append(np.where(there, _log(np.abs(found - at.row)), _LOGS[-1])[:, None])
+        columns.append(scores[found] * there[:, None])
+    body = np.flatnonzero(long & (scores.argmax(1) == CONTENT))
+    for found in (_first_from(body, at.first, at.stop), _last_before(body, at.stop, at.first)):
+        away = at.row - found
+        columns.append(np.where(found >= 0, np.sign(away) * _log(np.abs(away)), _LOGS[-1])[:, None])
+    return columns
+
+
+def _last_before(places: Column, end: Column, first: Column) -> Column:
+    """The last of ascending places in [first, end) for each row; -1 where there is none."""
+    number = np.searchsorted(places, end) - 1
+    found = places[number] if places.size else number
+    return np.where((number >= 0) & (found >= first), found, -1)
+
+
+def _first_from(places: Column, start: Column, stop: Column) -> Column:
+    """The first of ascending places in [start, stop) for each row; -1 where there is none."""
+    number = np.searchsorted(places, start)
+    found = places[np.minimum(number, places.size - 1)] if places.size else number
+    return np.where((number < places.size) & (found < stop), found, -1)
+
+
+def _shape(rows: Rows, at: _Places) -> list[Column]:
+    """Percent of letters, capitals, digits, Han and marks; of Han in the document's letters."""
+    letters = np.maximum(rows.shape[:, 1], 1)
+    visible = np.maximum(rows.shape[:, 0], 1)
+    shares = [rows.shape[:, 1] * 100 // visible, rows.shape[:, 2] * 100 // letters]
+    shares += [rows.shape[:, 3] * 100 // visible, rows.shape[:, 4] * 100 // letters, rows.shape[:, 5] * 100 // visible]
+    han, all_letters = _sums(rows.shape[:, 4], at.first, at.stop), _sums(rows.shape[:, 1], at.first, at.stop)
+    return [np.stack(shares, axis=1), (han * 100 // np.maximum(all_letters, 1))[:, None]]
+
+
+def _ends(rows: Rows) -> list[Column]:
+    """Marks at the two ends of each segment: sentence end, colon, closer; digit, quote, symbol."""
+    last, first = rows.last, rows.first
+    out = [np.isin(last, marks) for marks in (_TERMINAL, _COLON, _CLOSING)]
+    out.append(first == ord("0"))
+    out.append(np.isin(first, _CLOSING))
+    out.append((first > 0x2010) & (first < 0x2E80) | (first < ord("0")) & (first != SPACE))
+    return [(flag * FLAG).astype(np.int64) for flag in out]
+
+
+def _log(values: Column) -> Column:
+    return _LOGS[np.minimum(values, _LOGS.size - 1)]
+
+
+def _sums(values: Column, low: Column, high: Column) -> Column:
+    total = np.concatenate((np.zeros((1, *values.shape[1:]), np.int64), np.cumsum(values, axis=0)))
+    result: Column = total[high] - total[low]
+    return result
+
+
+def _means(values: Column, low: Column, high: Column) -> Column:
+    result: Column = _sums(values, low, high) // np.maximum(high - low, 1)[:, None]
+    return result
+
+
+def _weighted(scores: Column, weight: Column, low: Column, high: Column) -> Column:
+    return _sums(scores * weight[:, None], low, high) // np.maximum(_sums(weight, low, high), 1)[:, None]
+
+
+def _agreement(rows: Rows, document: Column, grams: Sequence[NDArray[np.uint32]]) -> Column:
+    """Percent of a segment's n-grams that other segments of its document hold.
+
+    And whether the whole segment stands in its document again.
+    """
+    owner = np.repeat(np.arange(rows.bounds.size - 1, dtype=np.int32), np.diff(rows.bounds))
+    columns = []
+    widths = np.diff(rows.bounds[rows.documents])
+    # A table for each document, of at least twice its n-grams, so that few collide.
+    log_size = np.ceil(np.log2(np.maximum(2 * widths, 2))).astype(np.int64).clip(8, BUCKET_BITS)
+    base = np.concatenate(([0], np.cumsum(1 << log_size)))
+    mask = np.repeat((1 << log_size) - 1, widths)
+    start = np.repeat(base[:-1], widths)
+    slots = np.zeros(base[-1], np.int32)
+    for order in AGREEMENT_ORDERS:
+        gram = grams[order - 1]
+        key = start + (gram & mask)
+        slots[key[::-1]] = owner[::-1]
+        lowest = slots[key]
+        slots[key] = owner
+        shared = (lowest != slots[key]) & (gram != 0)
+        valid = _sums((gram != 0).astype(np.int64), rows.bounds[:-1], rows.bounds[1:])
+        hits = _sums(shared.astype(np.int64), rows.bounds[:-1], rows.bounds[1:])
+        columns.append(hits * 100 // np.maximum(valid, 1))
+    digest = _sums(grams[-1].astype(np.int64) * _SPREAD, rows.bounds[:-1], rows.bounds[1:])
+    digest ^= _sums(grams[0].astype(np.int64) << 40, rows.bounds[:-1], rows.bounds[1:])
+    _, rank = np.unique(digest, return_inverse=True)
+    _, inverse, repeats = np.unique(document * (rank.size + 1) + rank, return_inverse=True, return_counts=True)
+    columns.append((repeats[inverse] > 1).astype(np.int64) * FLAG)
+    return np.stack(columns, axis=1)
