@@ -1,8 +1,9 @@
 """Segments to feature rows: hashed character n-grams, shape, and agreement with the document.
 
 Training and inference run this same code, and a fingerprint of its output on fixed text is
-kept with every model. Text is folded here and nowhere else: the fold maps each code point on
-its own, so offsets never move.
+kept with every model. Text is folded here and nowhere else (case, width, digits, quotation
+marks, Traditional to Simplified): the fold maps each code point on its own, so offsets never
+move.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier import han
 from classifier.schema import Segments
 
 BUCKET_BITS = 17
@@ -55,6 +57,9 @@ def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
     mark(points(r"[^\w\s\x00-\x1f\x7f-\x9f\ud800-\udfff]|_"), _MARK)
     mark(np.array([_ASTRAL]), _MARK)
 
+    traditional, simplified = han.traditional_to_simplified()
+    both = (traditional < _ASTRAL) & (simplified < _ASTRAL)
+    fold[traditional[both]] = simplified[both]
     wide = np.arange(0xFF01, 0xFF5F)
     fold[wide] = fold[wide - 0xFEE0]
     fold[points(r"\d")] = ord("0")
@@ -181,7 +186,7 @@ def buckets(grams: NDArray[np.uint32], bounds: NDArray[np.int64], bits: int = BU
 
 def fingerprint() -> str:
     """A digest of this module's output on fixed text; a model is refused where it differs."""
-    text = "Ａ first line, 100 % plain.\n获取 News\u200b: “Quoted” İ ẞ ǅ \U0001f600 \ud800\x00 end\n\n\u3000第二行。"
+    text = "Ａ first line, 100 % plain.\n获取 News\u200b: “Quoted” 訂 İ ẞ ǅ \U0001f600 \ud800\x00 end\n\n\u3000第二行。"
     first, second = text.index("\n") + 1, len(text)
     cut = Segments([first, second - 5, second], [0, 1, 2], [0, 1, 1])
     made = rows([text, " "], [cut, Segments([1], [0], [2])])

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "han": set(),
     "language": {"schema", "scripts", "grammar", "tokens", "mixed", "profiles", "han"},
     "segment": {"schema", "language"},
-    "features": {"schema"},
+    "features": {"schema", "han"},
     "context": {"schema", "features"},
     "model": {"schema", "features", "context"},
     "store": {"schema", "features", "context", "model"},

@@ -20,6 +20,10 @@ def test_case_width_digits_quotes_and_spaces_are_folded():
     assert folded("ＢＵＹ  2026 “Now”\n") == ' buy 0000 "now" '
 
 
+def test_traditional_is_folded_to_simplified():
+    assert folded("訂閱電子報") == folded("订阅电子报")
+
+
 def test_invisible_characters_change_nothing():
     assert folded("sub\u200bscr\u00adibe\ufeff") == folded("subscribe")
 

@@ -17,6 +17,19 @@ from numpy.typing import NDArray
 from classifier.schema import LABELS, InputError, Segments
 
 UNLABELLED = -1
+WEAK_SITE = "weak"
+# Kinds of weakly labelled paragraphs, their label, how many at most, and their weight. Contract and
+# privacy prose is left out, because with it all that is formal becomes legal, and so is catalogue
+# copy; measured as rows of "What was tried" in README.md.
+WEAK = (
+    ("ad-script", "promo", 600, 0.1),
+    ("article-tail", "promo", 1000, 0.1),
+    ("pr-about", "promo", 1000, 0.1),
+    ("in_article", "promo", 1000, 0.1),
+    ("wechat_advertorial_passage", "promo", 1000, 0.1),
+    ("in_article", "legal", 1000, 0.5),
+    ("article-tail", "legal", 1000, 0.5),
+)
 _INDEX = {label.value: number for number, label in enumerate(LABELS)}
 
 
@@ -25,7 +38,8 @@ class Document:
     """An annotated document: `units` are [start, end, label] over parts of `text`.
 
     site keeps what one publisher wrote on one side of every split. suite names a group that
-    is reported on its own. fit is False for documents to measure on only.
+    is reported on its own. fit is False for documents to measure on only. weight: how much
+    its segments count in a fit, beside annotated ones at 1.
     """
 
     id: str
@@ -34,6 +48,7 @@ class Document:
     site: str
     suite: str
     fit: bool
+    weight: float = 1.0
 
 
 def files(source: Path, stem: str) -> list[Path]:
@@ -54,16 +69,19 @@ def read(paths: Sequence[Path]) -> list[Document]:
 
 
 def _records(path: Path) -> Iterator[Document]:
+    for number, record in _lines(path):
+        yield _document(record, f"{path}:{number}")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Any]]:
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                where = f"{path}:{number}"
                 try:
-                    record = json.loads(line)
+                    yield number, json.loads(line)
                 except ValueError as error:
-                    raise InputError(f"{where}: no JSON ({error})") from None
-                yield _document(record, where)
+                    raise InputError(f"{path}:{number}: no JSON ({error})") from None
 
 
 def _document(record: Any, where: str) -> Document:
@@ -89,6 +107,42 @@ def _document(record: Any, where: str) -> Document:
         suite=str(record.get("suite") or "all documents"),
         fit=not record.get("evaluation_only", False),
     )
+
+
+def phrases() -> list[Document]:
+    """The short texts of `phrases.jsonl`, each a document and a site of its own.
+
+    They were written for this project: pitches, disclaimers and page furniture of many trades,
+    and content that sounds like them.
+    """
+    lines = Path(__file__).with_name("phrases.jsonl").read_text("utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    return [
+        Document(f"phrase {n}", r["text"], ((0, len(r["text"]), r["label"]),), f"phrase {n}", "phrases", True)
+        for n, r in enumerate(records)
+    ]
+
+
+def weak(source: Path) -> list[Document]:
+    """Paragraphs whose one label follows from where they were found, from `LABEL_weak.jsonl[.gz]`.
+
+    source: the folder, searched with its sub-folders. A record is `{"text", "kind"}`; kinds
+    that `WEAK` does not name are left out, and so are texts that begin alike. Their order and
+    number depend on nothing but the text.
+    """
+    found: list[Document] = []
+    for path in sorted(source.rglob("*_weak.jsonl*")) if source.is_dir() else []:
+        label = path.name.partition("_weak")[0]
+        groups: dict[str, dict[str, str]] = {kind: {} for kind, of, *_ in WEAK if of == label}
+        for _, record in _lines(path):
+            kind, text = record.get("kind"), record.get("text")
+            if kind in groups and isinstance(text, str):
+                groups[kind].setdefault(text[:60], text)
+        for kind, of, most, weight in WEAK:
+            texts = sorted(groups[kind].values(), key=rank)[:most] if of == label else []
+            for text in texts:
+                found.append(Document(f"{kind} {len(found)}", text, ((0, len(text), label),), WEAK_SITE, kind, True, weight))
+    return found
 
 
 def segment_labels(document: Document, cut: Segments) -> NDArray[np.int64]:

@@ -33,7 +33,8 @@ class Settings:
     inverse_regularisation: of the local heads. boosting_rounds, boosting_models: of the
     teacher of the second stage. students, units, epochs: how many networks learn from it,
     side by side, and how. unlabelled: how many segments without a label they learn from
-    beside the annotated ones. seed: of everything random.
+    beside the annotated ones. rearranged: the weight of a segment of a rearranged document in
+    the second stage, beside an annotated one at 1. seed: of everything random.
     """
 
     inverse_regularisation: float = 1.5
@@ -43,21 +44,25 @@ class Settings:
     units: int = 96
     epochs: int = 10
     unlabelled: int = 80_000
+    rearranged: float = 0.4
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Grams:
-    """Hashed n-grams of labelled segments: counts (segments x buckets), language and label of each."""
+    """Hashed n-grams of labelled segments: counts (segments x buckets), language, label and weight of each."""
 
     counts: sp.csr_matrix
     total: NDArray[np.int64]
     language: NDArray[np.int64]
     label: NDArray[np.int64]
+    weight: NDArray[np.float64]
 
 
-def count_grams(texts: Sequence[str], cuts: Sequence[Segments], labels: Sequence[NDArray[np.int64]]) -> Grams:
-    """The n-grams of every segment with a label from 0 up."""
+def count_grams(
+    texts: Sequence[str], cuts: Sequence[Segments], labels: Sequence[NDArray[np.int64]], weights: Sequence[float]
+) -> Grams:
+    """The n-grams of every segment with a label from 0 up; weights: of each document."""
     columns: list[NDArray[np.uint32]] = []
     counts: list[NDArray[np.int64]] = []
     languages: list[NDArray[np.int64]] = []
@@ -79,7 +84,9 @@ def count_grams(texts: Sequence[str], cuts: Sequence[Segments], labels: Sequence
         shape=(len(columns), 1 << features.BUCKET_BITS),
     )
     total = np.asarray(matrix.sum(1)).ravel().astype(np.int64)
-    return Grams(matrix, total, np.concatenate(languages), np.concatenate([y[y >= 0] for y in labels]))
+    label = np.concatenate([y[y >= 0] for y in labels])
+    weight = np.repeat(np.array(weights, float), [int((y >= 0).sum()) for y in labels])
+    return Grams(matrix, total, np.concatenate(languages), label, weight)
 
 
 def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings) -> Model:
@@ -100,7 +107,7 @@ def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings) -> Mo
         if language == OTHER or rows.sum() < ENOUGH or np.unique(grams.label[rows]).size < 2:
             rows = chosen
         head = LogisticRegression(C=settings.inverse_regularisation, max_iter=150, tol=2e-3, class_weight="balanced")
-        head.fit(scaled[rows], grams.label[rows])
+        head.fit(scaled[rows], grams.label[rows], sample_weight=grams.weight[rows])
         slopes, offsets = head.coef_, head.intercept_
         if len(head.classes_) == 2:
             slopes, offsets = np.concatenate((-slopes, slopes)) / 2, np.concatenate((-offsets, offsets)) / 2
@@ -131,7 +138,11 @@ class Student:
 
 
 def fit_student(
-    inputs: NDArray[np.int16], labels: NDArray[np.int64], unlabelled: NDArray[np.int16], settings: Settings
+    inputs: NDArray[np.int16],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    unlabelled: NDArray[np.int16],
+    settings: Settings,
 ) -> Student:
     """The second stage: gradient boosting on the labels, distilled into a small network.
 
@@ -153,7 +164,7 @@ def fit_student(
             early_stopping=False,
             random_state=seed,
         )
-        teacher.fit(inputs.astype(np.float32), labels)
+        teacher.fit(inputs.astype(np.float32), labels, sample_weight=weights)
         target[:, teacher.classes_] += teacher.predict_proba(everything) / len(seeds)
     logits = np.log(target.clip(1e-3, 1))
     logits -= logits.mean(1, keepdims=True)

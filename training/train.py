@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from numpy.typing import NDArray
 from classifier import features, segment, store
 from classifier.model import Model, read_context
 from classifier.pipeline import Classifier
-from classifier.schema import LABELS, LANGUAGES, ClassifierError, InputError, Segments
-from training import card, choose, data, evaluate, fit
+from classifier.schema import LABELS, LANGUAGES, ClassifierError, InputError
+from training import augment, card, choose, data, evaluate, fit
 
 FOLDS = 5
 
@@ -54,47 +55,35 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
     paths = data.files(source, "train")
     if not paths:
         raise InputError(f"no train*.jsonl or train*.jsonl.gz in {source}: pass a folder that has one, or a file")
-    documents = [document for document in data.read(paths) if document.fit and document.text]
-    folds = _folds(documents)
-    cuts = [segment.cut(document.text) for document in documents]
-    labels = [data.segment_labels(document, cut) for document, cut in zip(documents, cuts, strict=True)]
-    grams = fit.count_grams([document.text for document in documents], cuts, labels)
-    if np.unique(grams.label).size < 2:
-        raise InputError(f"{source}: the units hold one label only; a classifier needs at least two")
-    say(f"{len(documents)} documents, {len(grams.label)} labelled segments of {sum(map(len, cuts))}")
+    annotated = [document for document in data.read(paths) if document.fit and document.text]
+    own = data.phrases()
+    folds = np.concatenate((_folds(annotated), np.arange(len(own)) % FOLDS))
+    documents = [*annotated, *own]
+    heads = _fit_heads(documents, data.weak(source), folds, settings, say)
 
-    owner = np.repeat(folds, [int((label >= 0).sum()) for label in labels])
-    contexts: list[NDArray[np.int16]] = [np.zeros((0, 0), np.int16)] * len(documents)
+    extra, extra_folds = augment.rearrange(documents, folds, settings.seed)
+    stage = _read_stage(heads, [*documents, *extra], np.concatenate((folds, extra_folds)), len(annotated), settings)
+    say(f"{len(extra)} documents rearranged from these; {len(stage.label)} segments, {len(stage.rows)} of them with a label")
+    logits = np.zeros((len(stage.rows), len(LABELS)))
     for number in range(folds.max() + 1):
-        head = fit.fit_heads(grams, owner != number, settings)
-        for i in np.flatnonzero(folds == number):
-            rows = features.rows([documents[i].text], [cuts[i]])
-            contexts[i] = read_context(head, rows).astype(np.int16)
-        say(f"first stage, fold {number + 1} of {folds.max() + 1}")
-
-    inputs = np.concatenate([context[label >= 0] for context, label in zip(contexts, labels, strict=True)])
-    logits = np.zeros((len(inputs), len(LABELS)))
-    for number in range(folds.max() + 1):
-        student = fit.fit_student(
-            inputs[owner != number], grams.label[owner != number], _spare(contexts, folds != number), settings
-        )
-        logits[owner == number] = student.logits(inputs[owner == number])
+        student = _fit_student(stage, stage.fold != number, settings)
+        chosen = stage.fold[stage.rows] == number
+        logits[chosen] = student.logits(stage.inputs[stage.rows[chosen]])
         say(f"second stage, fold {number + 1} of {folds.max() + 1}")
-    calibration = fit.calibrate(logits, grams.label, grams.language)
-    thresholds = _thresholds(cuts, labels, grams, logits, calibration)
+    seen = stage.annotated[stage.rows]
+    calibration = fit.calibrate(logits[seen], stage.label[stage.rows][seen], stage.language[stage.rows][seen])
+    thresholds = _thresholds(stage, logits, calibration)
 
-    local = fit.fit_heads(grams, np.ones(len(owner), bool), settings)
-    student = fit.fit_student(inputs, grams.label, _spare(contexts, folds >= 0), settings)
-    networks = tuple(fit.quantise(student, scaling) for scaling in calibration)
-    model = Model(local.weights, local.scale, local.bias, networks)
+    student = _fit_student(stage, np.ones(len(stage.fold), bool), settings)
+    model = Model(heads[-1].weights, heads[-1].scale, heads[-1].bias, tuple(fit.quantise(student, c) for c in calibration))
     say("both stages on all folds")
 
-    counts = Counter(LABELS[label].value for label in grams.label)
+    counts = Counter(LABELS[label].value for label in stage.label[stage.annotated & (stage.label >= 0)])
     manifest: dict[str, Any] = {
         "thresholds": thresholds,
         "training": {
-            "documents": len(documents),
-            "sites": len({document.site for document in documents}),
+            "documents": len(annotated),
+            "sites": len({document.site for document in annotated}),
             "segments": dict(counts),
             "data": data.digest(paths),
             "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
@@ -112,6 +101,79 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
     say(f"wrote {output}")
 
 
+def _fit_heads(
+    documents: Sequence[data.Document],
+    weak: Sequence[data.Document],
+    folds: NDArray[np.int64],
+    settings: fit.Settings,
+    say: _Clock,
+) -> list[Model]:
+    """The first stage without each fold in turn, and last with all; weak documents are in every one."""
+    everything = [*documents, *weak]
+    cuts = [segment.cut(document.text) for document in everything]
+    labels = [data.segment_labels(document, cut) for document, cut in zip(everything, cuts, strict=True)]
+    grams = fit.count_grams([d.text for d in everything], cuts, labels, [d.weight for d in everything])
+    if np.unique(grams.label).size < 2:
+        raise InputError("the units hold one label only; a classifier needs at least two")
+    say(f"{len(documents)} documents and {len(weak)} weak ones, {len(grams.label)} labelled segments of {sum(map(len, cuts))}")
+    owner = np.repeat([*folds, *[-1] * len(weak)], [int((label >= 0).sum()) for label in labels])
+    heads = []
+    for number in range(folds.max() + 2):
+        heads.append(fit.fit_heads(grams, owner != number, settings))
+        say(f"first stage, {number + 1} of {folds.max() + 2}")
+    return heads
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What the second stage is fitted on, a row a segment; `rows` are those with a label.
+
+    label: UNLABELLED where there is none. annotated: whether it stands in a document as it was
+    annotated, and not in one of our own or a rearranged one. size: characters.
+    """
+
+    inputs: NDArray[np.int16]
+    label: NDArray[np.int64]
+    language: NDArray[np.int64]
+    size: NDArray[np.int64]
+    fold: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    annotated: NDArray[np.bool_]
+    rows: NDArray[np.intp]
+
+
+def _read_stage(
+    heads: Sequence[Model], documents: Sequence[data.Document], folds: NDArray[np.int64], annotated: int, settings: fit.Settings
+) -> _Stage:
+    """Every document through the first stage that was fitted without its fold."""
+    found: list[tuple[NDArray[Any], ...]] = []
+    for number, document in enumerate(documents):
+        head = heads[folds[number]]
+        cut = segment.cut(document.text)
+        rows = features.rows([document.text], [cut])
+        count = len(cut)
+        weight = 1.0 if number < annotated else settings.rearranged
+        found.append(
+            (
+                read_context(head, rows).astype(np.int16),
+                data.segment_labels(document, cut),
+                rows.language,
+                np.diff([0, *cut.ends]),
+                np.full(count, folds[number]),
+                np.full(count, weight),
+                np.full(count, number < annotated),
+            )
+        )
+    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+    return _Stage(*columns, np.flatnonzero(columns[1] >= 0))
+
+
+def _fit_student(stage: _Stage, chosen: NDArray[np.bool_], settings: fit.Settings) -> fit.Student:
+    rows = stage.rows[chosen[stage.rows]]
+    spare = np.flatnonzero(chosen & (stage.label < 0))
+    return fit.fit_student(stage.inputs[rows], stage.label[rows], stage.weight[rows], stage.inputs[spare], settings)
+
+
 def _folds(documents: Sequence[data.Document]) -> NDArray[np.int64]:
     """The fold of each document: sites go round in an order that their names alone decide."""
     sites = sorted({document.site for document in documents}, key=data.rank)
@@ -123,26 +185,20 @@ def _folds(documents: Sequence[data.Document]) -> NDArray[np.int64]:
     return np.array([fold[document.site] for document in documents])
 
 
-def _spare(contexts: Sequence[NDArray[np.int16]], chosen: NDArray[np.bool_]) -> NDArray[np.int16]:
-    return np.concatenate([context for context, take in zip(contexts, chosen, strict=True) if take])
-
-
 def _thresholds(
-    cuts: Sequence[Segments],
-    labels: Sequence[NDArray[np.int64]],
-    grams: fit.Grams,
-    logits: NDArray[np.float64],
-    calibration: Sequence[fit.Calibration],
+    stage: _Stage, logits: NDArray[np.float64], calibration: Sequence[fit.Calibration]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    sizes = np.concatenate([np.diff([0, *cut.ends])[label >= 0] for cut, label in zip(cuts, labels, strict=True)])
+    """Thresholds on the calibrated out-of-fold probabilities of annotated segments."""
     probabilities = np.zeros_like(logits)
     for language in range(len(LANGUAGES)):
-        rows = grams.language == language
+        rows = stage.language[stage.rows] == language
         matrix, shift = calibration[language]
         scaled = logits[rows] @ matrix + shift
         weight = np.exp(scaled - scaled.max(1, keepdims=True))
         probabilities[rows] = weight / weight.sum(1, keepdims=True)
-    return choose.choose(probabilities, grams.label, grams.language, sizes)
+    seen = stage.annotated[stage.rows]
+    kept = stage.rows[seen]
+    return choose.choose(probabilities[seen], stage.label[kept], stage.language[kept], stage.size[kept])
 
 
 class _Clock:
