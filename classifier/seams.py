@@ -1,0 +1,122 @@
+"""Where scraped pieces were glued together, told by their form alone.
+
+Scrapers join the parts of a page without a line break, often without a full stop. What the
+parts look like still tells where they met: an opening that begins a notice, an address that
+ends one, a ruler, a row of hashtags. Full stops belong to `segment`, and what only a model
+can tell belongs to `split`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # what str.splitlines() breaks at
+BLANK = rf"[^\S{BREAKS}]"
+HAN = "\u3400-\u9fff\uf900-\ufaff"
+CLOSERS = "\"'”’»›)\\]}）】」』》〉〕］"
+BULLETS = "•●■▪►▶◆★☆✅👉🔥🚀📌➡※▼▲☞📧📞🔗👇"
+
+# Openings of what is glued to a sentence without a full stop. They start with a capital, as
+# they do on the page, so that the same words inside a sentence do not cut it.
+_ENGLISH = r"""
+Sign [Uu]p; Subscribe; Click [Hh]ere; Click (?:the|to|on); Read [Mm]ore; Read [Aa]lso; Read [Nn]ext; Also,? [Rr]ead
+Continue [Rr]eading; Follow [Uu]s; Connect [Ww]ith; Join (?:us|our|the|now|over); Download (?:the|our|now|it)
+Get (?:the|our|your|early|instant|[Ss]tarted); Don[’']t [Mm]iss; Never [Mm]iss; Start (?:trading|your|for); Try (?:it|our|for)
+Check [Oo]ut; Learn [Mm]ore; See [Aa]lso; Share [Tt]his; Related(?: [Aa]rticles?| [Ss]tories| [Pp]osts?| [Nn]ews|:)
+You (?:might|may) also (?:like|be); Next in; Coming [Ss]oon; Want (?:to|more); Looking (?:for|to); Ready to; Tags:; Sources?:
+Disclaimer; DISCLAIMER; Disclosure; Risk [Ww]arning; Important [Nn]otice; Copyright; All [Rr]ights [Rr]eserved; ©
+Advertisement; ADVERTISEMENT; Featured [Ii]mage; Image [Cc]redits?; Photo [Cc]redits?; The post [\"“‘A-Z0-9$]; This post
+This (?:article|content|story|release) (?:is|was|has|does|should|contains); Official (?:[Ww]ebsite|[Cc]hannels)
+Website ?:; Telegram ?:; Twitter ?:; Facebook ?:; E-?mail ?:; Media [Cc]ontacts?; Press [Cc]ontacts?; FAQs?(?= [A-Z])
+Contact (?:[Uu]s|[Ii]nformation|(?=[A-Z])); For (?:media|press) inquiries; For more information; Frequently Asked
+About (?:the [Aa]uthor|[Uu]s); About (?=([A-Z]\w{1,30}\b)(?: [A-Z]\w{0,30}){0,4}:? \1); Story [Hh]ighlights; Key (?:[Tt]akeaways|[Pp]oints)
+"""
+# A letter before one of these may mean that it belongs to the sentence.
+_CHINESE = """
+未经授权; 未經授權; 扫码; 扫描二维码; 扫描下方; 掃描; 長按; 长按; 关注公众号; 關注公眾號; 关注我们; 關注我們; 点击; 點擊; 欢迎关注; 歡迎關注
+欢迎加入; 歡迎加入; 立即下载; 立即下載; 立即注册; 立即註冊; 下载APP; 更多精彩; 推荐阅读; 推薦閱讀; 相关阅读; 相關閱讀; 延伸阅读; 延伸閱讀
+版权所有; 版權所有; 本文(?:来自|來自|取自|转自|轉自|转载|轉載|首发|由); 如(?:涉及|有侵权|需|欲)
+图片(?:取自|来自); 圖片(?:取自|來自); 喜欢[^。！？，,\\s]{0,12}请; 喜歡[^。！？，,\\s]{0,12}請
+"""
+# A colon behind makes these the head of a piece of their own, wherever they stand.
+_HEADS = """
+文章来源; 图片来源; 来源; 來源; 资料来源; 消息来源; 内容来源; 新闻来源; 文章出处; 作者; 原文作者; 撰文; 编辑; 本期编辑; 责任编辑; 責任編輯; 责编; 責編
+校对; 校對; 监制; 監製; 地址; 公司地址; 联系地址; 电话; 公司电话; 联系电话; 聯絡電話; 网址; 官网; 邮箱; 微信公众号; 标签; 標籤; 关键词
+声明; 免责声明; 免責聲明; 免责条款; 版权声明; 版權聲明; 特别声明; 郑重声明; 风险提示; 風險提示; 温馨提示; 推荐阅读; 相关阅读; 延伸阅读
+"""
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
+_PAPER = r"(?:News|Times|Post|Today|Daily|Journal|Magazine|Blog|Wire|Insider|Media|Herald|Tribune|Review|Gazette|Observer)"
+
+
+def _phrases(lines: str) -> str:
+    """An alternation that begins with a plain set of characters, which `re` skips to quickly."""
+    rests: dict[str, list[str]] = {}
+    for phrase in (phrase for line in lines.strip().splitlines() for phrase in line.split("; ")):
+        rests.setdefault(phrase[0], []).append(phrase[1:])
+    branches = (f"(?<={first})(?:{'|'.join(sorted(rest, key=len, reverse=True))})" for first, rest in rests.items())
+    return f"[{''.join(rests)}](?:{'|'.join(branches)})"
+
+
+_OPENING = re.compile(_phrases(_ENGLISH))
+_OPENING_HAN = re.compile(_phrases(_CHINESE))
+_HEAD = re.compile(rf"{_phrases(_HEADS)}{BLANK}?[:：】]")
+_ROOM_BEHIND = re.compile(rf"[\w%,;:*{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
+
+_CREDIT = r"(?:(?:Image|Photo|Screenshot|Source|Credit|Reporting by)\b|(?:REUTERS|Reuters|AP|AFP|Getty)[ /])"
+# What follows an end: white space, then something that can begin a piece.
+_START = rf"(?={BLANK}+[A-Z0-9\"“‘'*©#@$(\[【《（「{HAN}{BULLETS}])"
+_HAN_START = rf"(?=[{HAN}【《（「“])(?![的即可查看了进進行或和与與及是在中上来來获獲下等为為])"
+_RULE = "=_*~—─━＝－-"
+# Each rule: what a text must hold for the rule to matter, which is quick to ask, and the
+# expression whose match ends (True) or begins (False) with a seam.
+_RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
+    # An address, the end of a contact or of a link.
+    ("://", True, re.compile(rf"://[!-;=?-~]++(?<![,;:])(?:{_START}|{_HAN_START})")),
+    ("www.", True, re.compile(rf"www\.[!-;=?-~]++(?<![,;:])(?:{_START}|{_HAN_START})")),
+    ("@", True, re.compile(rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})")),
+    # An embedded post: its sender and date, its counters.
+    ("(@", True, re.compile(rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}")),
+    (" · Follow", True, re.compile(rf" · Follow{_START}")),
+    ("M · ", False, re.compile(r"\d{1,2}:\d\d [AP]M · (?=[A-Z])")),
+    ("Copy link", True, re.compile(rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}")),
+    # The line that a feed adds below every entry.
+    ("first on", True, re.compile(rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}}){_START}")),
+    ("min", True, re.compile(rf"\d{{1,3}} min(?:ute)?s? read{_START}")),
+    ("-END-", True, re.compile(rf"-END-{_START}")),
+    # Tags that a scraper left in.
+    ("</", True, re.compile(r"</(?:p|div|li|h\d|ul|table|section)>(?:<[a-z]{1,10}>)*(?=[^<\s])")),
+    # Credits and pointers in brackets.
+    ("(", True, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}")),
+    ("(", False, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]")),
+    ("(", True, re.compile(rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)]{_START}")),
+    ("（", True, re.compile(rf"[（][^（）()\n]{{0,40}}(?:侵删|侵權|侵权|来源|來源|图源|编辑|編輯)[^（）()\n]{{0,40}}[）](?=[{HAN}])")),
+)
+_RULER = re.compile(rf"[{_RULE}](?<![\w{_RULE}][{_RULE}])[{_RULE}]{{4,}}+")
+_HASHTAG = re.compile(r"#[^\W\d]")
+_HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:{BLANK}*+#[^\W\d][^\s#]*+#?+)*+")
+
+
+def seams(text: str) -> Iterator[int]:
+    """Where a piece may begin, in no order, some twice.
+
+    text: any string. White space may follow an offset, and lie alone between two.
+    """
+    for match in _OPENING.finditer(text, 1):
+        if _ROOM_BEHIND.search(text, max(0, match.start() - 8), match.start()):
+            yield match.start()
+    if not text.isascii():
+        yield from (match.start() for match in _OPENING_HAN.finditer(text, 1) if not text[match.start() - 1].isalnum())
+        for match in _HEAD.finditer(text, 1):
+            if len(match.group()) > 4 or not text[match.start() - 1].isalnum():
+                yield match.start()
+    for mark, ends, pattern in _RULES:
+        if mark in text:
+            yield from (match.end() if ends else match.start() for match in pattern.finditer(text))
+    for match in _RULER.finditer(text):
+        yield from match.span()
+    if "#" in text:
+        for match in _HASHTAGS.finditer(text):
+            alone = not text[match.start() - 1 : match.start()].strip() and text[match.end() : match.end() + 1] in ("", *BREAKS)
+            if alone or len(_HASHTAG.findall(match.group())) > 1:
+                yield from match.span()
