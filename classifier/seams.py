@@ -61,7 +61,8 @@ def _phrases(lines: str) -> str:
 _OPENING = re.compile(_phrases(_ENGLISH))
 _OPENING_HAN = re.compile(_phrases(_CHINESE))
 _HEAD = re.compile(rf"{_phrases(_HEADS)}{BLANK}?[:：】]")
-_ROOM_BEHIND = re.compile(rf"[\w%,;:*{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
+_ROOM_BEHIND = re.compile(rf"[\w%;{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
+_NO_ROOM = "，、,“‘\"「『《（(【"  # what stands before these opens no piece
 
 _CREDIT = r"(?:(?:Image|Photo|Screenshot|Source|Credit|Reporting by)\b|(?:REUTERS|Reuters|AP|AFP|Getty)[ /])"
 # What follows an end: white space, then something that can begin a piece.
@@ -81,7 +82,7 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     ("M · ", False, re.compile(r"\d{1,2}:\d\d [AP]M · (?=[A-Z])")),
     ("Copy link", True, re.compile(rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}")),
     # The line that a feed adds below every entry.
-    ("first on", True, re.compile(rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}}){_START}")),
+    ("first on", True, re.compile(rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}")),
     ("min", True, re.compile(rf"\d{{1,3}} min(?:ute)?s? read{_START}")),
     ("-END-", True, re.compile(rf"-END-{_START}")),
     # Tags that a scraper left in.
@@ -90,9 +91,14 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     ("(", True, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}")),
     ("(", False, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]")),
     ("(", True, re.compile(rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)]{_START}")),
+    ("（", False, re.compile(r"[（(](?:责任编辑|責任編輯|本期编辑|编辑|责编|来源|來源|记者)[:：]")),
     ("（", True, re.compile(rf"[（][^（）()\n]{{0,40}}(?:侵删|侵權|侵权|来源|來源|图源|编辑|編輯)[^（）()\n]{{0,40}}[）](?=[{HAN}])")),
 )
-_RULER = re.compile(rf"[{_RULE}](?<![\w{_RULE}][{_RULE}])[{_RULE}]{{4,}}+")
+# A ruler stands alone: those of tables and of drawings in code touch other marks.
+_EDGE = r"\w|+:\\/.'\"`<>\[\]^"
+_RULER = re.compile(
+    rf"[{_RULE}](?<![{_EDGE}{_RULE}][{_RULE}])(?<![{_EDGE}{_RULE}] [{_RULE}])[{_RULE}]{{4,}}+(?! ?[|+:\\/.'\"`<>\]^{_RULE}])"
+)
 _HASHTAG = re.compile(r"#[^\W\d]")
 _HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:{BLANK}*+#[^\W\d][^\s#]*+#?+)*+")
 
@@ -106,10 +112,11 @@ def seams(text: str) -> Iterator[int]:
         if _ROOM_BEHIND.search(text, max(0, match.start() - 8), match.start()):
             yield match.start()
     if not text.isascii():
-        yield from (match.start() for match in _OPENING_HAN.finditer(text, 1) if not text[match.start() - 1].isalnum())
-        for match in _HEAD.finditer(text, 1):
-            if len(match.group()) > 4 or not text[match.start() - 1].isalnum():
-                yield match.start()
+        for pattern in (_OPENING_HAN, _HEAD):
+            for match in pattern.finditer(text, 1):
+                before = text[match.start() - 1]
+                if before not in _NO_ROOM and (not before.isalnum() or pattern is _HEAD and len(match.group()) > 4):
+                    yield match.start()
     for mark, ends, pattern in _RULES:
         if mark in text:
             yield from (match.end() if ends else match.start() for match in pattern.finditer(text))
