@@ -28,7 +28,7 @@ You (?:might|may) also (?:like|be); Next in; Coming [Ss]oon; Want (?:to|more); L
 Disclaimer; DISCLAIMER; Disclosure; Risk [Ww]arning; Important [Nn]otice; Copyright; All [Rr]ights [Rr]eserved; ©
 Advertisement; ADVERTISEMENT; Featured [Ii]mage; Image [Cc]redits?; Photo [Cc]redits?; The post [\"“‘A-Z0-9$]; This post
 This (?:article|content|story|release) (?:is|was|has|does|should|contains); Official (?:[Ww]ebsite|[Cc]hannels)
-Website ?:; Telegram ?:; Twitter ?:; Facebook ?:; E-?mail ?:; Media [Cc]ontacts?; Press [Cc]ontacts?; FAQs?(?= [A-Z])
+Media [Cc]ontacts?; Press [Cc]ontacts?; FAQs?(?= [A-Z])
 Contact (?:[Uu]s|[Ii]nformation|(?=[A-Z])); For (?:media|press) inquiries; For more information; Frequently Asked
 About (?:the [Aa]uthor|[Uu]s); About (?=([A-Z]\w{1,30}\b)(?: [A-Z]\w{0,30}){0,4}:? \1); Story [Hh]ighlights; Key (?:[Tt]akeaways|[Pp]oints)
 """
@@ -68,13 +68,15 @@ _CREDIT = r"(?:(?:Image|Photo|Screenshot|Source|Credit|Reporting by)\b|(?:REUTER
 # What follows an end: white space, then something that can begin a piece.
 _START = rf"(?={BLANK}+[A-Z0-9\"“‘'*©#@$(\[【《（「{HAN}{BULLETS}])"
 _HAN_START = rf"(?=[{HAN}【《（「“])(?![的即可查看了进進行或和与與及是在中上来來获獲下等为為])"
+# A list of links goes on: its next name and address.
+_LINKS = r"(?! ?[^\s。，,:：]{1,10} ?[:：] ?(?:https?:|www\.|@))"
 _RULE = "=_*~—─━＝－-"
 # Each rule: what a text must hold for the rule to matter, which is quick to ask, and the
 # expression whose match ends (True) or begins (False) with a seam.
 _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     # An address, the end of a contact or of a link.
-    ("://", True, re.compile(rf"://[!-;=?-~]++(?<![,;:])(?:{_START}|{_HAN_START})")),
-    ("www.", True, re.compile(rf"www\.[!-;=?-~]++(?<![,;:])(?:{_START}|{_HAN_START})")),
+    ("://", True, re.compile(rf"://[!-;=?-~]++(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}")),
+    ("www.", True, re.compile(rf"www\.[!-;=?-~]++(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}")),
     ("@", True, re.compile(rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})")),
     # An embedded post: its sender and date, its counters.
     ("(@", True, re.compile(rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}")),
