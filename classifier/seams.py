@@ -20,7 +20,7 @@ BULLETS = "•●■▪►▶◆★☆✅👉🔥🚀📌➡※▼▲☞📧📞
 # Openings of what is glued to a sentence without a full stop. They start with a capital, as
 # they do on the page, so that the same words inside a sentence do not cut it.
 _ENGLISH = r"""
-Sign [Uu]p; Subscribe; Click [Hh]ere; Click (?:the|to|on); Read [Mm]ore; Read [Aa]lso; Read [Nn]ext; Also,? [Rr]ead
+Sign [Uu]p; Subscribe; Click [Hh]ere; Click (?:the|to|on); Read (?:[Mm]ore|[Aa]lso|[Nn]ext|the full|our|[A-Z]\w+[’']s); Also,? [Rr]ead
 Continue [Rr]eading; Follow [Uu]s; Connect [Ww]ith; Join (?:us|our|the|now|over); Download (?:the|our|now|it)
 Get (?:the|our|your|early|instant|[Ss]tarted); Don[’']t [Mm]iss; Never [Mm]iss; Start (?:trading|your|for); Try (?:it|our|for)
 Check [Oo]ut; Learn [Mm]ore; See [Aa]lso; Share [Tt]his; Related(?: [Aa]rticles?| [Ss]tories| [Pp]osts?| [Nn]ews|:)
@@ -29,15 +29,18 @@ Disclaimer; DISCLAIMER; Disclosure; Risk [Ww]arning; Important [Nn]otice; Copyri
 Advertisement; ADVERTISEMENT; Featured [Ii]mage; Image [Cc]redits?; Photo [Cc]redits?; The post [\"“‘A-Z0-9$]; This post
 This (?:article|content|story|release) (?:is|was|has|does|should|contains); Official (?:[Ww]ebsite|[Cc]hannels)
 Media [Cc]ontacts?; Press [Cc]ontacts?; FAQs?(?= [A-Z])
-Contact (?:[Uu]s|[Ii]nformation|(?=[A-Z])); For (?:media|press) inquiries; For more information; Frequently Asked
+Contact (?:[Uu]s|[Ii]nformation|(?=[A-Z])); For (?:media|press) inquiries; For more information; Frequently Asked; *[A-Z][a-z]
 About (?:the [Aa]uthor|[Uu]s); About (?=([A-Z]\w{1,30}\b)(?: [A-Z]\w{0,30}){0,4}:? \1); Story [Hh]ighlights; Key (?:[Tt]akeaways|[Pp]oints)
 """
 # A letter before one of these may mean that it belongs to the sentence.
 _CHINESE = """
-未经授权; 未經授權; 扫码; 扫描二维码; 扫描下方; 掃描; 長按; 长按; 关注公众号; 關注公眾號; 关注我们; 關注我們; 点击; 點擊; 欢迎关注; 歡迎關注
+扫码; 扫描二维码; 扫描下方; 掃描; 長按; 长按; 关注公众号; 關注公眾號; 关注我们; 關注我們; 点击; 點擊; 欢迎关注; 歡迎關注
 欢迎加入; 歡迎加入; 立即下载; 立即下載; 立即注册; 立即註冊; 下载APP; 更多精彩; 推荐阅读; 推薦閱讀; 相关阅读; 相關閱讀; 延伸阅读; 延伸閱讀
-版权所有; 版權所有; 本文(?:来自|來自|取自|转自|轉自|转载|轉載|首发|由); 如(?:涉及|有侵权|需|欲)
-图片(?:取自|来自); 圖片(?:取自|來自); 喜欢[^。！？，,\\s]{0,12}请; 喜歡[^。！？，,\\s]{0,12}請
+版权所有; 版權所有; """
+# These are so seldom part of a sentence that a comma, or a letter, may stand before them.
+_NOTICES = """
+本文(?:来自|來自|取自|转自|轉自|转载|轉載|首发|由); 如(?:涉及|有侵权|有侵權|需转载|需轉載|想取得|欲转载); 图片(?:取自|来自); 圖片(?:取自|來自)
+喜(?<![我你他她们們不很也都最就还還更]喜)[欢歡][^。！？，,\\s]{0,12}[请請]; 未经(?:授权|许可|允许); 未經(?:授權|許可|允許)
 """
 # A colon behind makes these the head of a piece of their own, wherever they stand.
 _HEADS = """
@@ -54,17 +57,23 @@ def _phrases(lines: str) -> str:
     rests: dict[str, list[str]] = {}
     for phrase in (phrase for line in lines.strip().splitlines() for phrase in line.split("; ")):
         rests.setdefault(phrase[0], []).append(phrase[1:])
-    branches = (f"(?<={first})(?:{'|'.join(sorted(rest, key=len, reverse=True))})" for first, rest in rests.items())
+    branches = (f"(?<={re.escape(first)})(?:{'|'.join(sorted(rest, key=len, reverse=True))})" for first, rest in rests.items())
     return f"[{''.join(rests)}](?:{'|'.join(branches)})"
 
 
 _OPENING = re.compile(_phrases(_ENGLISH))
 _OPENING_HAN = re.compile(_phrases(_CHINESE))
+_NOTICE = re.compile(_phrases(_NOTICES))
 _HEAD = re.compile(rf"{_phrases(_HEADS)}{BLANK}?[:：】]")
-_ROOM_BEHIND = re.compile(rf"[\w%;{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
-_NO_ROOM = "，、,“‘\"「『《（(【"  # what stands before these opens no piece
+_ROOM_BEHIND = re.compile(rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
+_OPENED = "“‘\"「『《（(【"  # what stands behind one of these opens no piece
+_NO_ROOM = f"，、,{_OPENED}"
 
 _CREDIT = r"(?:(?:Image|Photo|Screenshot|Source|Credit|Reporting by)\b|(?:REUTERS|Reuters|AP|AFP|Getty)[ /])"
+_NAME = r"(?:[A-Z][\w./’'-]*+|of|and|the|&|@\w+)"
+_NAMES = rf"{_NAME}(?:,? {_NAME}){{0,4}}?"
+_SUBJECT = r"(?:(?:The|An?|In|On|At|As|For|By|But|And|If|It|This|When|While|After|Once|With|From|Last)\b|[A-Z][\w’'-]*+,? [a-z]|[A-Z][a-z]+, )"
+_REMARK = "(?:责任|責任|本期)?(?:编辑|編輯|责编)[:：]|(?:图片|文章)?[来來]源[:：]|记者[:：]|如涉及|本文来自|图片来自|圖片來自|图文来|转载"
 # What follows an end: white space, then something that can begin a piece.
 _START = rf"(?={BLANK}+[A-Z0-9\"“‘'*©#@$(\[【《（「{HAN}{BULLETS}])"
 _HAN_START = rf"(?=[{HAN}【《（「“])(?![的即可查看了进進行或和与與及是在中上来來获獲下等为為])"
@@ -75,8 +84,8 @@ _RULE = "=_*~—─━＝－-"
 # expression whose match ends (True) or begins (False) with a seam.
 _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     # An address, the end of a contact or of a link.
-    ("://", True, re.compile(rf"://[!-;=?-~]++(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}")),
-    ("www.", True, re.compile(rf"www\.[!-;=?-~]++(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}")),
+    ("://", True, re.compile(rf"://[!-(*-;=?-_a-~]++(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}")),
+    ("www.", True, re.compile(rf"www\.[!-(*-;=?-_a-~]++(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}")),
     ("@", True, re.compile(rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})")),
     # An embedded post: its sender and date, its counters.
     ("(@", True, re.compile(rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}")),
@@ -87,14 +96,18 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     ("first on", True, re.compile(rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}")),
     ("min", True, re.compile(rf"\d{{1,3}} min(?:ute)?s? read{_START}")),
     ("-END-", True, re.compile(rf"-END-{_START}")),
+        ("your inbox", True, re.compile(rf"your inbox{_START}")),
+    ("FAQ", True, re.compile(rf"\bFAQs?{_START}")),
+    # A credit of one to five names, before a word that a sentence goes on from.
+    (": ", True, re.compile(rf"\b(?:Source|Sources|Image|Photo|Credit|Credits|Via): {_NAMES}(?= {_SUBJECT})")),
     # Tags that a scraper left in.
     ("</", True, re.compile(r"</(?:p|div|li|h\d|ul|table|section)>(?:<[a-z]{1,10}>)*(?=[^<\s])")),
     # Credits and pointers in brackets.
     ("(", True, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}")),
     ("(", False, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]")),
-    ("(", True, re.compile(rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)]{_START}")),
-    ("（", False, re.compile(r"[（(](?:责任编辑|責任編輯|本期编辑|编辑|责编|来源|來源|记者)[:：]")),
-    ("（", True, re.compile(rf"[（][^（）()\n]{{0,40}}(?:侵删|侵權|侵权|来源|來源|图源|编辑|編輯)[^（）()\n]{{0,40}}[）](?=[{HAN}])")),
+    ("(", True, re.compile(rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))")),
+    ("", False, re.compile(rf"[（(](?:{_REMARK})")),
+    ("", True, re.compile(rf"[（(][^（）()\n]{{0,60}}(?:侵删|侵權|侵权|版权|版權|追究|{_REMARK})[^（）()\n]{{0,60}}[）)](?=[{HAN}])")),
 )
 # A ruler stands alone: those of tables and of drawings in code touch other marks.
 _EDGE = r"\w|+:\\/.'\"`<>\[\]^"
@@ -114,18 +127,27 @@ def seams(text: str) -> Iterator[int]:
         if _ROOM_BEHIND.search(text, max(0, match.start() - 8), match.start()):
             yield match.start()
     if not text.isascii():
-        for pattern in (_OPENING_HAN, _HEAD):
-            for match in pattern.finditer(text, 1):
-                before = text[match.start() - 1]
-                if before not in _NO_ROOM and (not before.isalnum() or pattern is _HEAD and len(match.group()) > 4):
-                    yield match.start()
+        yield from _chinese(text)
     for mark, ends, pattern in _RULES:
         if mark in text:
             yield from (match.end() if ends else match.start() for match in pattern.finditer(text))
-    for match in _RULER.finditer(text):
-        yield from match.span()
+    yield from (at for match in _RULER.finditer(text) for at in match.span())
     if "#" in text:
         for match in _HASHTAGS.finditer(text):
             alone = not text[match.start() - 1 : match.start()].strip() and text[match.end() : match.end() + 1] in ("", *BREAKS)
             if alone or len(_HASHTAG.findall(match.group())) > 1:
                 yield from match.span()
+
+
+def _chinese(text: str) -> Iterator[int]:
+    """Seams before Chinese openings."""
+    for match in _OPENING_HAN.finditer(text, 1):
+        if not text[match.start() - 1].isalnum() and text[match.start() - 1] not in _NO_ROOM:
+            yield match.start()
+    for match in _HEAD.finditer(text, 1):
+        before = text[match.start() - 1]
+        if before not in _NO_ROOM and (not before.isalnum() or len(match.group()) > 4):
+            yield match.start()
+    for match in _NOTICE.finditer(text, 1):
+        if text[match.start() - 1] not in _OPENED:
+            yield match.start()
