@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import features, model, segment, store
+from classifier import features, model, segment, split, store
 from classifier.decide import STEPS, Result, pool
 from classifier.schema import LABELS, InputError, Limits, Policy, Segments
 
@@ -113,7 +113,7 @@ class Classifier:
             yield batch
 
     def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
-        cuts = [segment.cut(text, self._limits) for text in texts]
+        cuts = split.split(self._stored.model, texts, [segment.cut(text, self._limits) for text in texts])
         rows = features.rows(texts, cuts)
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
         for text, cut, start in zip(texts, cuts, rows.documents[:-1].tolist(), strict=True):

@@ -9,6 +9,7 @@ batch and on any machine.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from classifier import features, language
 from classifier import model as stages
-from classifier.schema import Segments
+from classifier.schema import LANGUAGES, Language, Segments
 
 _ASTRAL = 0x10000
 _OTHER, _BLANK, _UPPER, _LOWER, _DIGIT, _HAN, _OPEN, _CLOSE, _COMMA, _BAR, _END, _SIGN = range(12)
@@ -55,7 +56,7 @@ _HAN_OPENINGS = np.array(
     sorted(
         ord(pair[0]) << 16 | ord(pair[1])
         for pair in (
-            "本文 本期 本平 本频 本公 本号 本站 本网 作者 来源 來源 编辑 图片 图文 文章 文字 未经 未經 版权 版權 声明 免责 免責 转载 轉載 "
+            "本文 本报 本報 本台 文中 所有 以下 不过 不過 但是 因此 目前 随后 此外 然而 据悉 记者 本文 本期 本平 本频 本公 本号 本站 本网 作者 来源 來源 编辑 图片 图文 文章 文字 未经 未經 版权 版權 声明 免责 免責 转载 轉載 "
             "关注 關注 扫描 扫码 長按 长按 点击 點擊 点个 點個 点赞 欢迎 歡迎 喜欢 喜歡 如果 想要 想了 想知 请关 請關 请点 请添 请联 加入 添加 "
             "下载 下載 订阅 訂閱 更多 还想 還想 免费 免費 微信 公众 公眾 联系 聯繫 聯系 赏我 打赏 分享 推荐 推薦 相关 相關 阅读 感谢 感謝 以上 "
             "地址 公司 电话 電話 客服 报名 购买 购票 详情 立即 马上 快来 赶快 识别 回复 回覆 私信 投稿 合作 商务 我的 我们 我們 今天"
@@ -65,17 +66,41 @@ _HAN_OPENINGS = np.array(
 )
 
 
+# No piece ends with one of these, and the words that begin one.
+_NO_END = (
+    "a an the of in on at by for with from to into and or nor but as is are was were be been being has have had will would can "
+    "could may might must shall should do does did not no its their his her our your my this that these those which who whom "
+    "whose than via per between under over about against toward towards during among amid like said says tell told called named"
+).split()
+_BEGIN = (
+    "the a an this that these those it its he she they we you i in on at as for but and so if when while after before however "
+    "meanwhile according his her their our there what why how since although by with from once despite last first over during"
+).split()
+_WORD = 8  # letters of a word that are compared
+
+
+def _keys(words: list[str]) -> NDArray[np.uint64]:
+    return np.array(sorted({sum(ord(c) << 8 * i for i, c in enumerate(w)) for w in words if len(w) <= _WORD}), np.uint64)
+
+
+_NO_END_KEYS, _BEGIN_KEYS = _keys(_NO_END), _keys(_BEGIN)
+
+
 class Candidates(NamedTuple):
     """Places inside segments where a piece may begin.
 
-    at: offset into the joined texts; kind: what stands around it, from 0; capital_before,
-    capital_after: whether the word before it and the second word behind it are capitalised.
+    at: offset into the joined texts; kind: what stands around it, an index into KINDS; marks:
+    a column each for a capital at the word before, a capital at the second word behind, and a
+    word behind that begins sentences.
     """
 
     at: NDArray[np.int64]
     kind: NDArray[np.int64]
-    capital_before: NDArray[np.bool_]
-    capital_after: NDArray[np.bool_]
+    marks: NDArray[np.bool_]
+
+    def chosen(self, keep: NDArray[np.bool_]) -> Candidates:
+        """Only those of `keep`."""
+        return Candidates(*(column[keep] for column in self))
 
 
 KINDS = (
@@ -88,7 +113,7 @@ KINDS = (
     "comma before Han",
     "Latin before Han",
     "number before Han",
-    "Han before a bracket or sign",
+    "Han before a bracket",
     "lower case before a capital",
     "Han before a known opening",
 )
@@ -108,7 +133,7 @@ def _kind_table() -> NDArray[np.int8]:
     table[_COMMA, 0, _HAN] = 6
     table[np.ix_([_UPPER, _LOWER], [0], [_HAN])] = 7
     table[_DIGIT, 0, _HAN] = 8
-    table[np.ix_([_HAN, _CLOSE], [0], [_OPEN, _SIGN])] = 9
+    table[np.ix_([_HAN, _CLOSE], [0], [_OPEN])] = 9
     table[_LOWER, 0, _UPPER] = 10
     table[_HAN, 0, _HAN] = 11
     return table
@@ -136,82 +161,157 @@ def candidates(points: NDArray[np.uint32]) -> Candidates:
     found = kind[at].astype(np.int64)
     pair = points[at].astype(np.int64) << 16 | points[np.minimum(at + 1, points.size - 1)]
     run = kinds[np.maximum(at[:, None] - np.arange(1, 6), 0)] == _DIGIT
-    good = ((found != 11) | np.isin(pair, _HAN_OPENINGS)) & ((found != 8) | run.all(1))
-    at, found = at[good], found[good]
-    starts = np.flatnonzero(~blank & (spaced.astype(bool) | (index == 0)))
-    upper = kinds[starts] == _UPPER
+    starts = np.flatnonzero(~blank & ((spaced == 1) | (index == 0)))
     word = np.searchsorted(starts, at)
+    good = ((found != 11) | np.isin(pair, _HAN_OPENINGS)) & ((found != 8) | run.all(1))
+    good &= (found != 0) | ~np.isin(_word_keys(points, starts[np.maximum(word - 1, 0)]), _NO_END_KEYS)
+    at, found, word = at[good], found[good], word[good]
+    upper = kinds[starts] == _UPPER
     padded = np.concatenate(([False], upper, [False, False]))
-    return Candidates(at, found, padded[word], padded[word + 2])
+    begins = np.isin(_word_keys(points, at), _BEGIN_KEYS)
+    marks = np.stack([padded[word], padded[word + 2], begins], axis=1)
+    return Candidates(at, found, marks)
 
 
-class Parts(NamedTuple):
-    """Segments taken apart at their candidates, the pieces in text order.
+def _word_keys(points: NDArray[np.uint32], starts: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The ASCII letters from each start up to the next other character, as one number."""
+    keys = np.zeros(starts.size, np.uint64)
+    live = np.ones(starts.size, bool)
+    for i in range(_WORD + 1):
+        letter = points[np.minimum(starts + i, points.size - 1)] | 0x20
+        live &= (letter >= 0x61) & (letter <= 0x7A) & (starts + i < points.size)
+        if i < _WORD:
+            keys[live] |= letter[live].astype(np.uint64) << np.uint64(8 * i)
+    keys[live] = 0  # longer than any word in question
+    return keys
 
-    segment: of each piece, numbered through the batch; sums, count: its n-gram weights and
-    their number; route: its language. place: the candidate that opens each piece, or -1.
+
+# What speaks for a cut, in sixteenths: `gap`, how much better two labels fit the two sides than
+# one fits both, by their own scores; `lift`, the same by sums that long sides dominate; how
+# long the sides are, in logarithms; and what stands around.
+UNIT = 16
+FEATURES = ("gap", "lift", "size left", "size right", "capital before", "capital after", "begins", *KINDS)
+_SIZES = np.array([round(UNIT / 2 * math.log2(1 + n / UNIT)) for n in range(4096)], np.int64)
+_ZH = LANGUAGES.index(Language.ZH)
+WEIGHTS = np.array(
+    [
+        [32, 49, 12, -12, -73, -27, 105, -68, -186, -180, -298, -132, -121, -131, -112, -127, -154, -92, -131],
+        [29, 87, 13, -26, -22, 10, 20, -108, -101, -48, -59, -46, -117, -272, -112, -162, -133, -193, -120],
+    ],
+    np.int64,
+)
+
+
+class Pieces(NamedTuple):
+    """Segments taken apart at their candidates, in text order.
+
+    segment: which each belongs to, numbered through the batch; place: the candidate that
+    opens it, -1 at a segment's start; route: its language; sums, count: its n-grams' weights
+    by label, and their number.
     """
 
     segment: NDArray[np.int64]
+    place: NDArray[np.int64]
+    route: NDArray[np.int64]
     sums: NDArray[np.int64]
     count: NDArray[np.int64]
-    route: NDArray[np.int64]
-    place: NDArray[np.int64]
+
+
+def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments]) -> list[Segments]:
+    """Cuts segments again where the model hears two kinds of text in one.
+
+    model: only its first stage is used. texts, cuts: documents and what `segment.cut` made of
+    them. Returns a cut for each, the same object where nothing was found.
+    """
+    found, pieces, stops = take_apart(model, texts, cuts)
+    added = np.sort(found.at[_choose(model, found, pieces)])
+    out = list(cuts)
+    owners = np.searchsorted(stops, added, side="right") - 1
+    segments = np.cumsum([0, *map(len, cuts)])
+    offsets = np.cumsum([0, *map(len, texts)])
+    for number in np.unique(np.searchsorted(segments, owners, side="right") - 1).tolist():
+        low, high = np.searchsorted(owners, segments[number : number + 2])
+        text, cut = texts[number], cuts[number]
+        ends = np.concatenate((cut.ends, added[low:high] - offsets[number]))
+        lines = np.concatenate((cut.paragraphs, np.array(cut.paragraphs)[owners[low:high] - segments[number]]))
+        order = np.argsort(ends)
+        out[number] = Segments(ends[order].tolist(), lines[order].tolist(), language.routes(text, ends[order].tolist()))
+    return out
 
 
 def take_apart(
-    model: stages.Model, joined: str, stops: NDArray[np.int64], routes: NDArray[np.int64], found: Candidates
-) -> Parts:
-    """The pieces of the segments that hold candidates, and their sums.
-
-    joined: the text of a batch; stops: where its segments end, 0 before the first; routes:
-    their languages; found: the candidates, none at a segment's start.
-    """
+    model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments]
+) -> tuple[Candidates, Pieces, NDArray[np.int64]]:
+    """The candidates of a batch, the pieces of the segments that hold some, and where segments end (0 first)."""
+    joined = "".join(texts)
+    offsets = np.cumsum([0, *map(len, texts)])
+    ends = [np.array(cut.ends, np.int64) + offset for cut, offset in zip(cuts, offsets, strict=False)]
+    stops = np.concatenate([np.zeros(1, np.int64), *ends])
+    routes = np.array([route for cut in cuts for route in cut.languages], np.int64)
+    found = candidates(np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32))
     owner = np.searchsorted(stops, found.at, side="right") - 1
+    inside = stops[owner] != found.at
+    found, owner = found.chosen(inside), owner[inside]
     held = np.unique(owner)
-    pieces = [joined[a:b] for a, b in zip(stops[held].tolist(), stops[held + 1].tolist(), strict=True)]
-    shift = np.cumsum([0, *map(len, pieces)])
+    strings = [joined[a:b] for a, b in zip(stops[held].tolist(), stops[held + 1].tolist(), strict=True)]
+    shift = np.cumsum([0, *map(len, strings)])
     local = np.searchsorted(held, owner)
-    ends = np.concatenate((shift[1:], shift[local] + found.at - stops[owner]))
-    segment = np.concatenate((np.arange(held.size), local))
-    order = np.argsort(ends, kind="stable")
-    first = np.concatenate((np.full(held.size, -1), np.arange(found.at.size)))[order]
-    segment = segment[order]
-    route = routes[held][segment]
-    cut = Segments(ends[order].tolist(), [0] * order.size, route.tolist())
-    rows = features.rows(["".join(pieces)], [cut])
-    grams = features.buckets(rows.grams, rows.bounds, model.bits)
+    bounds = np.concatenate((shift[1:], shift[local] + found.at - stops[owner]))
+    order = np.argsort(bounds, kind="stable")
+    segment = np.concatenate((np.arange(held.size), local))[order]
     # A candidate ends the piece before it: the piece it opens is the next.
-    place = np.concatenate(([-1], first[:-1]))
-    place[np.concatenate(([True], segment[1:] != segment[:-1]))] = -1
-    return Parts(held[segment], stages.local_sums(model, rows, grams), stages.gram_count(rows), route, place)
+    closing = np.concatenate((np.full(held.size, -1), np.arange(found.at.size)))[order]
+    place = np.concatenate((np.full(1, -1), closing))[: closing.size]
+    route = routes[held][segment]
+    rows = features.rows(["".join(strings)], [Segments(bounds[order].tolist(), [0] * order.size, route.tolist())])
+    grams = features.buckets(rows.grams, rows.bounds, model.bits)
+    sums = stages.local_sums(model, rows, grams)
+    return found, Pieces(held[segment], place, route, sums, stages.gram_count(rows)), stops
 
 
-FEATURES = ("gap", "margin left", "margin right", "size left", "size right", "capital before", "capital after", *KINDS)
-_SIZES = np.array([round(8 * np.log2(1 + n / 16)) for n in range(4096)], np.int64)
-
-
-def evidence(model: stages.Model, parts: Parts, found: Candidates, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What speaks for a cut before each piece: pieces x FEATURES, zeros before the first of a part.
+def evidence(
+    model: stages.Model, found: Candidates, pieces: Pieces, bounds: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """What speaks for a cut before each piece: pieces x FEATURES, and whether one is possible there.
 
     bounds: the first piece of every part, ascending: a part is what is still one segment.
     """
-    total = np.concatenate((np.zeros((1, 4), np.int64), np.cumsum(parts.sums, axis=0)))
-    counts = np.concatenate(([0], np.cumsum(parts.count)))
-    index = np.arange(parts.count.size)
-    number = np.searchsorted(bounds, index, side="right") - 1
-    start, stop = bounds[number], np.append(bounds, parts.count.size)[number + 1]
-    sides = []
-    for a, b in ((start, index), (index, stop)):
-        sides.append((stages.steps(stages.sums_to_logits(model, total[b] - total[a], counts[b] - counts[a], parts.route)), counts[b] - counts[a]))
-    (left, left_size), (right, right_size) = sides
-    top = [np.sort(side, axis=1) for side in (left, right)]
-    gap = left.max(1) + right.max(1) - (left + right).max(1)
-    place = np.maximum(parts.place, 0)
-    columns = [gap, *(t[:, 3] - t[:, 2] for t in top)]
-    columns += [_SIZES[np.minimum(size, _SIZES.size - 1)] for size in (left_size, right_size)]
-    columns += [found.capital_before[place] * 16, found.capital_after[place] * 16]
-    columns += [(found.kind[place] == kind) * 16 for kind in range(len(KINDS))]
-    out = np.stack(columns, axis=1).astype(np.int64)
-    out[start == index] = 0
-    return out
+    total = np.concatenate((np.zeros((1, pieces.sums.shape[1]), np.int64), np.cumsum(pieces.sums, axis=0)))
+    counts = np.concatenate(([0], np.cumsum(pieces.count)))
+    index = np.arange(pieces.count.size)
+    part = np.searchsorted(bounds, index, side="right") - 1
+    start, stop = bounds[part], np.append(bounds, index.size)[part + 1]
+    sums = [total[b] - total[a] for a, b in ((start, index), (index, stop))]
+    sizes = [counts[b] - counts[a] for a, b in ((start, index), (index, stop))]
+    scores = [
+        stages.steps(stages.sums_to_logits(model, side, size, pieces.route)) for side, size in zip(sums, sizes, strict=True)
+    ]
+    gap = scores[0].max(1) + scores[1].max(1) - (scores[0] + scores[1]).max(1)
+    lift = sums[0].max(1) + sums[1].max(1) - (sums[0] + sums[1]).max(1)
+    norm = stages.SCORE_STEPS * model.scale[pieces.route] / np.sqrt(np.maximum(sizes[0] + sizes[1], 1))
+    columns = [gap, np.rint(lift * norm).astype(np.int64)]
+    columns += [_SIZES[np.minimum(size, _SIZES.size - 1)] for size in sizes]
+    columns += list(found.marks[pieces.place].T * UNIT)
+    columns += [(found.kind[pieces.place] == kind) * UNIT for kind in range(len(KINDS))]
+    return np.stack(columns, axis=1).astype(np.int64), start != index
+
+
+def _choose(model: stages.Model, found: Candidates, pieces: Pieces) -> NDArray[np.int64]:
+    """The candidates to cut at: the best of each part where it is good enough, then in what that leaves."""
+    chosen = [np.zeros(0, np.int64)]
+    bounds = np.flatnonzero(pieces.place < 0)
+    while bounds.size:
+        values, possible = evidence(model, found, pieces, bounds)
+        weights = WEIGHTS[(pieces.route == _ZH).astype(np.intp)]
+        score = np.where(possible, (values * weights).sum(1), -1)
+        best = np.maximum.reduceat(score, bounds)
+        part = np.searchsorted(bounds, np.arange(score.size), side="right") - 1
+        cut = np.flatnonzero((score == best[part]) & (score > 0))
+        cut = cut[np.unique(part[cut], return_index=True)[1]]
+        chosen.append(pieces.place[cut])
+        stay = np.isin(part, part[cut])
+        heads = np.zeros(score.size, bool)
+        heads[cut] = heads[bounds] = True
+        bounds = np.flatnonzero(heads[stay])
+        pieces = Pieces(*(column[stay] for column in pieces))
+    return np.concatenate(chosen)
