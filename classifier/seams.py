@@ -41,29 +41,46 @@ _CHINESE = """
 _NOTICES = """
 本文(?:来自|來自|取自|转自|轉自|转载|轉載|首发|由); 如(?:涉及|有侵权|有侵權|需转载|需轉載|想取得|欲转载); 图片(?:取自|来自); 圖片(?:取自|來自)
 喜(?<![我你他她们們不很也都最就还還更]喜)[欢歡][^。！？，,\\s]{0,12}[请請]; 未经(?:授权|许可|允许); 未經(?:授權|許可|允許)
+本(?:频道|頻道|网站|網站|平台|公众号|公眾號|报|報|站|台|刊)(?:所|视频|影片|内容|內容|文章|部分|已|不|仅|僅|为|為|保留|转载|轉載)
 """
 # A colon behind makes these the head of a piece of their own, wherever they stand.
 _HEADS = """
 文章来源; 图片来源; 来源; 來源; 资料来源; 消息来源; 内容来源; 新闻来源; 文章出处; 作者; 原文作者; 撰文; 编辑; 本期编辑; 责任编辑; 責任編輯; 责编; 責編
-校对; 校對; 监制; 監製; 地址; 公司地址; 联系地址; 电话; 公司电话; 联系电话; 聯絡電話; 网址; 官网; 邮箱; 微信公众号; 标签; 標籤; 关键词
+校对; 校對; 监制; 監製; 地址; 公司地址; 联系地址; 电话; 公司电话; 联系电话; 聯絡電話; 网址; 官网; 邮箱; 联系方式; 联系我们; 聯絡我們; 聯繫我們; 联系我的方式; 聯系我的方式; 微信公众号; 标签; 標籤; 关键词
 声明; 免责声明; 免責聲明; 免责条款; 版权声明; 版權聲明; 特别声明; 郑重声明; 风险提示; 風險提示; 温馨提示; 推荐阅读; 相关阅读; 延伸阅读
 """
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _PAPER = r"(?:News|Times|Post|Today|Daily|Journal|Magazine|Blog|Wire|Insider|Media|Herald|Tribune|Review|Gazette|Observer)"
 
 
-def _phrases(lines: str) -> str:
-    """An alternation that begins with a plain set of characters, which `re` skips to quickly."""
+def _phrases(lines: str, behind: str = "") -> str:
+    """An alternation that begins with a plain set of characters, which `re` skips to quickly.
+
+    behind: an assertion to hold behind that character.
+    """
     rests: dict[str, list[str]] = {}
     for phrase in (phrase for line in lines.strip().splitlines() for phrase in line.split("; ")):
         rests.setdefault(phrase[0], []).append(phrase[1:])
     branches = (f"(?<={re.escape(first)})(?:{'|'.join(sorted(rest, key=len, reverse=True))})" for first, rest in rests.items())
-    return f"[{''.join(rests)}](?:{'|'.join(branches)})"
+    return f"[{''.join(rests)}]{behind}(?:{'|'.join(branches)})"
 
 
+# Words that begin sentences and, with a capital, stand inside one in titles only: behind a word
+# of lower case, or (the first line) behind any word.
+_ANYWHERE = "The; But; However; This; These; Meanwhile; According; Although; Despite"
+_FRESH = f"{_ANYWHERE}; Those; Since; After; Before; When; While; If; In; On; As; An; One; They; He; She; We; There; With; For"
+_ALWAYS = frozenset(_ANYWHERE.split("; "))
+_ENDS_NOTHING = frozenset(
+    "a an the of in on at by for with from to into and or nor but as is are was were be been has have had not no its their his "
+    "her our your my this that these those it which who than via per between under over about against toward said says called "
+    "titled named like when while if how why what where because until since after before through during among so then also log "
+    "sign".split()
+)
 _OPENING = re.compile(_phrases(_ENGLISH))
 _OPENING_HAN = re.compile(_phrases(_CHINESE))
 _NOTICE = re.compile(_phrases(_NOTICES))
+_FRESH_START = re.compile(_phrases(_FRESH, rf"(?<=[\w%”’)\]]{BLANK}.)") + r",? [a-z]")
+_LAST_WORD = re.compile(r"\S*(?=\s\Z)")
 _HEAD = re.compile(rf"{_phrases(_HEADS)}{BLANK}?[:：】]")
 _ROOM_BEHIND = re.compile(rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
 _OPENED = "“‘\"「『《（(【"  # what stands behind one of these opens no piece
@@ -74,6 +91,11 @@ _NAME = r"(?:[A-Z][\w./’'-]*+|of|and|the|&|@\w+)"
 _NAMES = rf"{_NAME}(?:,? {_NAME}){{0,4}}?"
 _SUBJECT = r"(?:(?:The|An?|In|On|At|As|For|By|But|And|If|It|This|When|While|After|Once|With|From|Last)\b|[A-Z][\w’'-]*+,? [a-z]|[A-Z][a-z]+, )"
 _REMARK = "(?:责任|責任|本期)?(?:编辑|編輯|责编)[:：]|(?:图片|文章)?[来來]源[:：]|记者[:：]|如涉及|本文来自|图片来自|圖片來自|图文来|转载"
+_CALLS_END = (
+    "转载请注明(?:出处|来源|作者)|轉載請註明(?:出處|來源)|侵删|侵刪|(?:立即|马上|馬上|免费|免費|点击|點擊)(?:领取|領取|购买|購買|下载|下載|报名|報名|抢购|搶購|注册|註冊|试用|預約|预约)"
+    "|(?:分享|转发|轉發)(?:到|至)?(?:朋友圈|给朋友)|阅读原文|閱讀原文|抢先看|搶先看|先到先得|关注我们|關注我們|谢谢合作"
+)
+_CHINESE_START = rf"(?={BLANK}*[{HAN}A-Z])(?!{BLANK}*[的了即可查看和或与與及是在中上来來获獲下等为為，、吧哦呢啊])"
 # What follows an end: white space, then something that can begin a piece.
 _START = rf"(?={BLANK}+[A-Z0-9\"“‘'*©#@$(\[【《（「{HAN}{BULLETS}])"
 _HAN_START = rf"(?=[{HAN}【《（「“])(?![的即可查看了进進行或和与與及是在中上来來获獲下等为為])"
@@ -106,16 +128,21 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     ("(", True, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}")),
     ("(", False, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]")),
     ("(", True, re.compile(rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))")),
+    # A call or a notice in Chinese that ends without a mark.
+    ("", True, re.compile(rf"(?:{_CALLS_END}){_CHINESE_START}")),
+    # A contact glued to what stands before.
+    ("", False, re.compile(r"[WTIEF](?<=[A-Za-z0-9].)(?:hats[Aa]pp|eChat|elegram|nstagram|-?mail|acebook)[:：]")),
     ("", False, re.compile(rf"[（(](?:{_REMARK})")),
-    ("", True, re.compile(rf"[（(][^（）()\n]{{0,60}}(?:侵删|侵權|侵权|版权|版權|追究|{_REMARK})[^（）()\n]{{0,60}}[）)](?=[{HAN}])")),
+    ("", True, re.compile(rf"[（(][^（）()\n]{{0,99}}(?:侵删|侵權|侵权|版权|版權|追究|{_REMARK})[^（）()\n]{{0,99}}[）)](?=[{HAN}])")),
 )
 # A ruler stands alone: those of tables and of drawings in code touch other marks.
 _EDGE = r"\w|+:\\/.'\"`<>\[\]^"
 _RULER = re.compile(
-    rf"[{_RULE}](?<![{_EDGE}{_RULE}][{_RULE}])(?<![{_EDGE}{_RULE}] [{_RULE}])[{_RULE}]{{4,}}+(?! ?[|+:\\/.'\"`<>\]^{_RULE}])"
+    rf"[{_RULE}](?<![{_RULE}][{_RULE}])(?:(?<![{_EDGE}][{_RULE}])(?<![{_EDGE}{_RULE}] [{_RULE}])|(?=[=-]{{9}}))[{_RULE}]{{4,}}+"
+    rf"(?! ?[|+:\\/.'\"`<>\]^{_RULE}])"
 )
 _HASHTAG = re.compile(r"#[^\W\d]")
-_HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:{BLANK}*+#[^\W\d][^\s#]*+#?+)*+")
+_HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*+")
 
 
 def seams(text: str) -> Iterator[int]:
@@ -126,6 +153,7 @@ def seams(text: str) -> Iterator[int]:
     for match in _OPENING.finditer(text, 1):
         if _ROOM_BEHIND.search(text, max(0, match.start() - 8), match.start()):
             yield match.start()
+    yield from _fresh(text)
     if not text.isascii():
         yield from _chinese(text)
     for mark, ends, pattern in _RULES:
@@ -137,6 +165,16 @@ def seams(text: str) -> Iterator[int]:
             alone = not text[match.start() - 1 : match.start()].strip() and text[match.end() : match.end() + 1] in ("", *BREAKS)
             if alone or len(_HASHTAG.findall(match.group())) > 1:
                 yield from match.span()
+
+
+def _fresh(text: str) -> Iterator[int]:
+    """Seams before words that begin a sentence, behind a word that can end one."""
+    for match in _FRESH_START.finditer(text, 1):
+        at = match.start()
+        before = _LAST_WORD.search(text, max(0, at - 24), at)
+        word = before.group() if before else ""
+        if word.lower() not in _ENDS_NOTHING and (word[:1].islower() or match.group().split(",")[0].split(" ")[0] in _ALWAYS):
+            yield at
 
 
 def _chinese(text: str) -> Iterator[int]:
