@@ -92,8 +92,9 @@ _NAMES = rf"{_NAME}(?:,? {_NAME}){{0,4}}?"
 _SUBJECT = r"(?:(?:The|An?|In|On|At|As|For|By|But|And|If|It|This|When|While|After|Once|With|From|Last)\b|[A-Z][\w’'-]*+,? [a-z]|[A-Z][a-z]+, )"
 _REMARK = "(?:责任|責任|本期)?(?:编辑|編輯|责编)[:：]|(?:图片|文章)?[来來]源[:：]|记者[:：]|如涉及|本文来自|图片来自|圖片來自|图文来|转载"
 _CALLS_END = (
-    "转载请注明(?:出处|来源|作者)|轉載請註明(?:出處|來源)|侵删|侵刪|(?:立即|马上|馬上|免费|免費|点击|點擊)(?:领取|領取|购买|購買|下载|下載|报名|報名|抢购|搶購|注册|註冊|试用|預約|预约)"
-    "|(?:分享|转发|轉發)(?:到|至)?(?:朋友圈|给朋友)|阅读原文|閱讀原文|抢先看|搶先看|先到先得|关注我们|關注我們|谢谢合作"
+    "转载请注明(?:出处|来源|作者)|轉載請註明(?:出處|來源)|侵删|侵刪|(?:分享|转发|轉發)(?:到|至)?(?:朋友圈|给朋友)|阅读原文|閱讀原文"
+    "|抢先看|搶先看|先到先得|谢谢合作|(?:(?:立即|马上|馬上|免费|免費)(?:领取|領取|购买|購買|下载|下載|报名|報名|注册|註冊|试用|预约|預約)"
+    "|关注我们|關注我們)(?= )"
 )
 _CHINESE_START = rf"(?={BLANK}*[{HAN}A-Z])(?!{BLANK}*[的了即可查看和或与與及是在中上来來获獲下等为為，、吧哦呢啊])"
 # What follows an end: white space, then something that can begin a piece.
@@ -126,7 +127,7 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     ("</", True, re.compile(r"</(?:p|div|li|h\d|ul|table|section)>(?:<[a-z]{1,10}>)*(?=[^<\s])")),
     # Credits and pointers in brackets.
     ("(", True, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}")),
-    ("(", False, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]")),
+    ("(", False, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)](?:{_START}|{BLANK}*(?:[{BREAKS}]|\Z))")),
     ("(", True, re.compile(rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))")),
     # A call or a notice in Chinese that ends without a mark.
     ("", True, re.compile(rf"(?:{_CALLS_END}){_CHINESE_START}")),
@@ -136,9 +137,9 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     ("", True, re.compile(rf"[（(][^（）()\n]{{0,99}}(?:侵删|侵權|侵权|版权|版權|追究|{_REMARK})[^（）()\n]{{0,99}}[）)](?=[{HAN}])")),
 )
 # A ruler stands alone: those of tables and of drawings in code touch other marks.
-_EDGE = r"\w|+:\\/.'\"`<>\[\]^"
+_EDGE = r"A-Za-z0-9_|+:\\/.'\"`<>\[\]^"
 _RULER = re.compile(
-    rf"[{_RULE}](?<![{_RULE}][{_RULE}])(?:(?<![{_EDGE}][{_RULE}])(?<![{_EDGE}{_RULE}] [{_RULE}])|(?=[=-]{{9}}))[{_RULE}]{{4,}}+"
+    rf"[{_RULE}](?<![{_RULE}][{_RULE}])(?:(?<![{_EDGE}][{_RULE}])(?<![|+:{_RULE}] [{_RULE}])|(?=[=-]{{9}}))[{_RULE}]{{4,}}+"
     rf"(?! ?[|+:\\/.'\"`<>\]^{_RULE}])"
 )
 _HASHTAG = re.compile(r"#[^\W\d]")
