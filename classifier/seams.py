@@ -28,7 +28,7 @@ You (?:might|may) also (?:like|be); Next in; Coming [Ss]oon; Want (?:to|more); L
 Disclaimer; DISCLAIMER; Disclosure; Risk [Ww]arning; Important [Nn]otice; Copyright; All [Rr]ights [Rr]eserved; ©
 Advertisement; ADVERTISEMENT; Featured [Ii]mage; Image [Cc]redits?; Photo [Cc]redits?; The post [\"“‘A-Z0-9$]; This post
 This (?:article|content|story|release) (?:is|was|has|does|should|contains); Official (?:[Ww]ebsite|[Cc]hannels)
-Media [Cc]ontacts?; Press [Cc]ontacts?; FAQs?(?= [A-Z])
+Media [Cc]ontacts?; Press [Cc]ontacts?; FAQs?(?= [A-Z]); New customers
 Contact (?:[Uu]s|[Ii]nformation|(?=[A-Z])); For (?:media|press) inquiries; For more information; Frequently Asked; *[A-Z][a-z]
 About (?:the [Aa]uthor|[Uu]s); About (?=([A-Z]\w{1,30}\b)(?: [A-Z]\w{0,30}){0,4}:? \1); Story [Hh]ighlights; Key (?:[Tt]akeaways|[Pp]oints)
 """
@@ -51,7 +51,7 @@ _HEADS = """
 """
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _PAPER = r"(?:News|Times|Post|Today|Daily|Journal|Magazine|Blog|Wire|Insider|Media|Herald|Tribune|Review|Gazette|Observer)"
-
+_WORD = r"(?<=\b.)"
 
 def _phrases(lines: str, behind: str = "") -> str:
     """An alternation that begins with a plain set of characters, which `re` skips to quickly.
@@ -68,13 +68,13 @@ def _phrases(lines: str, behind: str = "") -> str:
 # Words that begin sentences and, with a capital, stand inside one in titles only: behind a word
 # of lower case, or (the first line) behind any word.
 _ANYWHERE = "The; But; However; This; These; Meanwhile; According; Although; Despite"
-_FRESH = f"{_ANYWHERE}; Those; Since; After; Before; When; While; If; In; On; As; An; One; They; He; She; We; There; With; For"
+_FRESH = f"{_ANYWHERE}; Those; A; Since; After; Before; When; While; If; In; On; As; An; One; They; He; She; We; There; With; For"
 _ALWAYS = frozenset(_ANYWHERE.split("; "))
 _ENDS_NOTHING = frozenset(
     "a an the of in on at by for with from to into and or nor but as is are was were be been has have had not no its their his "
     "her our your my this that these those it which who than via per between under over about against toward said says called "
     "titled named like when while if how why what where because until since after before through during among so then also log "
-    "sign".split()
+    "sign vitamin class grade type plan series section tier option hepatitis".split()
 )
 _OPENING = re.compile(_phrases(_ENGLISH))
 _OPENING_HAN = re.compile(_phrases(_CHINESE))
@@ -91,24 +91,28 @@ _NAME = r"(?:[A-Z][\w./’'-]*+|of|and|the|&|@\w+)"
 _NAMES = rf"{_NAME}(?:,? {_NAME}){{0,4}}?"
 _SUBJECT = r"(?:(?:The|An?|In|On|At|As|For|By|But|And|If|It|This|When|While|After|Once|With|From|Last)\b|[A-Z][\w’'-]*+,? [a-z]|[A-Z][a-z]+, )"
 _REMARK = "(?:责任|責任|本期)?(?:编辑|編輯|责编)[:：]|(?:图片|文章)?[来來]源[:：]|记者[:：]|如涉及|本文来自|图片来自|圖片來自|图文来|转载"
-_CALLS_END = (
-    "转载请注明(?:出处|来源|作者)|轉載請註明(?:出處|來源)|侵删|侵刪|(?:分享|转发|轉發)(?:到|至)?(?:朋友圈|给朋友)|阅读原文|閱讀原文"
-    "|抢先看|搶先看|先到先得|谢谢合作|(?:(?:立即|马上|馬上|免费|免費)(?:领取|領取|购买|購買|下载|下載|报名|報名|注册|註冊|试用|预约|預約)"
-    "|关注我们|關注我們)(?= )"
-)
+_CALLS_END = """
+转载请注明(?:出处|来源|作者); 轉載請註明(?:出處|來源); 侵删; 侵刪; 分享(?:到|至|给)朋友圈?; 转发(?:到|至)?朋友圈; 轉發(?:到|至)?朋友圈; 阅读原文; 閱讀原文
+抢先看; 搶先看; 先到先得; 谢谢合作; 立即(?:领取|領取|购买|購買|下载|下載|报名|報名|注册|註冊|预约|預約)(?= ); 免费(?:领取|下载|报名|试用)(?= )
+关注我们(?= ); 關注我們(?= )
+"""
 _CHINESE_START = rf"(?={BLANK}*[{HAN}A-Z])(?!{BLANK}*[的了即可查看和或与與及是在中上来來获獲下等为為，、吧哦呢啊])"
+_BUTTONS = "Subscribe; Sign [Uu]p; Join; Buy; Shop; Register; Download; Apply; Read; Learn; Watch; Order; Donate; Book; Start; Try"
+_CREDITS = "Source; Sources; Image; Photo; Credit; Credits; Via"
 # What follows an end: white space, then something that can begin a piece.
 _START = rf"(?={BLANK}+[A-Z0-9\"“‘'*©#@$(\[【《（「{HAN}{BULLETS}])"
 _HAN_START = rf"(?=[{HAN}【《（「“])(?![的即可查看了进進行或和与與及是在中上来來获獲下等为為])"
 # A list of links goes on: its next name and address.
 _LINKS = r"(?! ?[^\s。，,:：]{1,10} ?[:：] ?(?:https?:|www\.|@))"
+_ADDRESS_END = rf"(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}"
 _RULE = "=_*~—─━＝－-"
 # Each rule: what a text must hold for the rule to matter, which is quick to ask, and the
-# expression whose match ends (True) or begins (False) with a seam.
+# expression whose match ends (True) or begins (False) with a seam; where it has a group, only
+# if that took part.
 _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
-    # An address, the end of a contact or of a link.
-    ("://", True, re.compile(rf"://[!-(*-;=?-_a-~]++(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}")),
-    ("www.", True, re.compile(rf"www\.[!-(*-;=?-_a-~]++(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}")),
+    # An address, the end of a contact or of a link; it matches to its end even where that is none.
+    ("://", True, re.compile(rf"://[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)")),
+    ("www.", True, re.compile(rf"www\.[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)")),
     ("@", True, re.compile(rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})")),
     # An embedded post: its sender and date, its counters.
     ("(@", True, re.compile(rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}")),
@@ -119,20 +123,26 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     ("first on", True, re.compile(rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}")),
     ("min", True, re.compile(rf"\d{{1,3}} min(?:ute)?s? read{_START}")),
     ("-END-", True, re.compile(rf"-END-{_START}")),
-        ("your inbox", True, re.compile(rf"your inbox{_START}")),
+    ("your inbox", True, re.compile(rf"your inbox{_START}")),
+    # Buttons and pointers, before anything but a word that goes on with them.
+    ("", True, re.compile(rf"{_phrases(_BUTTONS, _WORD)} (?:Now|Here|Today|More|Free)(?={BLANK}+[^\sa-z])")),
+    ("lick", True, re.compile(rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])")),
+    ("apply", False, re.compile(r"\b[A-Z][\w&]{2,20} (?:[a-z&]{1,12} ){0,3}apply(?=\.)")),
     ("FAQ", True, re.compile(rf"\bFAQs?{_START}")),
     # A credit of one to five names, before a word that a sentence goes on from.
-    (": ", True, re.compile(rf"\b(?:Source|Sources|Image|Photo|Credit|Credits|Via): {_NAMES}(?= {_SUBJECT})")),
+    (": ", True, re.compile(rf"{_phrases(_CREDITS, _WORD)}: {_NAMES}(?= {_SUBJECT})")),
     # Tags that a scraper left in.
     ("</", True, re.compile(r"</(?:p|div|li|h\d|ul|table|section)>(?:<[a-z]{1,10}>)*(?=[^<\s])")),
     # Credits and pointers in brackets.
     ("(", True, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}")),
     ("(", False, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)](?:{_START}|{BLANK}*(?:[{BREAKS}]|\Z))")),
     ("(", True, re.compile(rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))")),
-    # A call or a notice in Chinese that ends without a mark.
-    ("", True, re.compile(rf"(?:{_CALLS_END}){_CHINESE_START}")),
     # A contact glued to what stands before.
     ("", False, re.compile(r"[WTIEF](?<=[A-Za-z0-9].)(?:hats[Aa]pp|eChat|elegram|nstagram|-?mail|acebook)[:：]")),
+)
+_RULES_HAN: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
+    # A call or a notice that ends without a mark, and remarks in brackets.
+    ("", True, re.compile(rf"{_phrases(_CALLS_END)}{_CHINESE_START}")),
     ("", False, re.compile(rf"[（(](?:{_REMARK})")),
     ("", True, re.compile(rf"[（(][^（）()\n]{{0,99}}(?:侵删|侵權|侵权|版权|版權|追究|{_REMARK})[^（）()\n]{{0,99}}[）)](?=[{HAN}])")),
 )
@@ -142,6 +152,7 @@ _RULER = re.compile(
     rf"[{_RULE}](?<![{_RULE}][{_RULE}])(?:(?<![{_EDGE}][{_RULE}])(?<![|+:{_RULE}] [{_RULE}])|(?=[=-]{{9}}))[{_RULE}]{{4,}}+"
     rf"(?! ?[|+:\\/.'\"`<>\]^{_RULE}])"
 )
+_ANY_HAN = re.compile(f"[{HAN}]")
 _HASHTAG = re.compile(r"#[^\W\d]")
 _HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*+")
 
@@ -151,15 +162,17 @@ def seams(text: str) -> Iterator[int]:
 
     text: any string. White space may follow an offset, and lie alone between two.
     """
+    han = not text.isascii() and _ANY_HAN.search(text)
     for match in _OPENING.finditer(text, 1):
         if _ROOM_BEHIND.search(text, max(0, match.start() - 8), match.start()):
             yield match.start()
     yield from _fresh(text)
-    if not text.isascii():
+    if han:
         yield from _chinese(text)
-    for mark, ends, pattern in _RULES:
+    for mark, ends, pattern in _RULES + _RULES_HAN if han else _RULES:
         if mark in text:
-            yield from (match.end() if ends else match.start() for match in pattern.finditer(text))
+            found = (match for match in pattern.finditer(text) if match.lastindex or not pattern.groups)
+            yield from (match.end() if ends else match.start() for match in found)
     yield from (at for match in _RULER.finditer(text) for at in match.span())
     if "#" in text:
         for match in _HASHTAGS.finditer(text):

@@ -20,8 +20,9 @@ _BLANKS = re.compile(rf"{BLANK}*")
 
 # Patterns begin with a plain set of characters, which `re` skips to without matching.
 _BOUNDARY = re.compile(
-    rf"[。！？｡…!?.{BULLETS}](?:(?<!\.)|(?![a-z0-9]))[。！？｡…!?.]*+[{CLOSERS}]*+{BLANK}*+(?![{BREAKS}]|\Z)"
+    rf"[。！？｡…!?.{BULLETS}](?:(?<!\.)|(?![a-z0-9]))[。！？｡…!?.]*+[{CLOSERS}]*+{BLANK}*+"
 )
+_ENDED = frozenset(("", *BREAKS))
 _WORD_BEFORE = re.compile(r"[^\s(\[“\"‘/—–]*\Z")
 _INITIALS = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]")
 _NEXT_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]*)")
@@ -52,10 +53,9 @@ def cut(text: str, limits: Limits | None = None) -> Segments:
     lines = _lines(text)
     found = {*lines, *_sentence_ends(text)}
     found.update(_BLANKS.match(text, at).end() for at in seams(text))  # type: ignore[union-attr]
-    ends = _tile(text, sorted(found), lines)
+    ends = _cap(text, _tile(text, sorted(found), lines), (limits or Limits()).segment_characters)
     if not text.isascii() and _STRANGE.search(text):
         ends = _tile(text, sorted({*ends, *_switches(text, ends)}), lines)
-    ends = _cap(text, ends, (limits or Limits()).segment_characters)
     breaks, paragraphs = set(lines), []
     number = 0
     for end in ends:
@@ -111,12 +111,14 @@ def _sentence_ends(text: str) -> list[int]:
     start = 0
     for match in _BOUNDARY.finditer(text):
         found, at, end = match.group(), match.start(), match.end()
+        following = text[end : end + 1]
+        if following in _ENDED:
+            continue
         if found[0] in BULLETS:
             if at > start and (text[at - 1].isspace() or text[at - 1] == "。"):
                 cuts.append(at)
                 start = at
             continue
-        following = text[end]
         if following.islower() or following in ",;:，、；：":
             ends = "。" in found and following.islower()
         elif any(mark in found for mark in "。！？｡"):

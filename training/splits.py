@@ -31,7 +31,7 @@ from training import data, fit
 
 ZH = LANGUAGES.index(Language.ZH)
 # Of 100 segments of one kind the model may cut so many in two.
-FALSE_CUTS = 0.03
+FALSE_CUTS = 0.02
 RATES = (0.02, 0.05, 0.1)
 _LINE_BREAK = re.compile(f"[{BREAKS}]")
 _HAN = re.compile("[\u3400-\u9fff]")
