@@ -121,14 +121,14 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     ("Copy link", True, re.compile(rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}")),
     # The line that a feed adds below every entry.
     ("first on", True, re.compile(rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}")),
-    ("min", True, re.compile(rf"\d{{1,3}} min(?:ute)?s? read{_START}")),
+    (" read", True, re.compile(rf" min(?<=\d min)(?:ute)?s? read{_START}")),
     ("-END-", True, re.compile(rf"-END-{_START}")),
     ("your inbox", True, re.compile(rf"your inbox{_START}")),
     # Buttons and pointers, before anything but a word that goes on with them.
     ("", True, re.compile(rf"{_phrases(_BUTTONS, _WORD)} (?:Now|Here|Today|More|Free)(?={BLANK}+[^\sa-z])")),
-    ("lick", True, re.compile(rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])")),
-    ("apply", False, re.compile(r"\b[A-Z][\w&]{2,20} (?:[a-z&]{1,12} ){0,3}apply(?=\.)")),
-    ("FAQ", True, re.compile(rf"\bFAQs?{_START}")),
+    ("lick ", True, re.compile(rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])")),
+    ("apply.", False, re.compile(r"\b[A-Z][\w&]{2,20} (?:[a-z&]{1,12} ){0,3}apply(?=\.)")),
+    ("FAQ", True, re.compile(rf"FAQs?{_START}")),
     # A credit of one to five names, before a word that a sentence goes on from.
     (": ", True, re.compile(rf"{_phrases(_CREDITS, _WORD)}: {_NAMES}(?= {_SUBJECT})")),
     # Tags that a scraper left in.

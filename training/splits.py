@@ -25,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 
 from classifier import segment, split
 from classifier.model import Model
+from classifier.places import KINDS
 from classifier.schema import LANGUAGES, ClassifierError, Language
 from classifier.seams import BREAKS
 from training import data, fit
@@ -99,11 +100,10 @@ def _examples(model: Model, documents: Sequence[data.Document]) -> Examples:
 
 def _look(model: Model, documents: Sequence[data.Document], glued: bool) -> Examples:
     texts = [document.text for document in documents]
-    found, pieces, _ = split.take_apart(model, texts, [segment.cut(text) for text in texts])
+    found, pieces, offsets = split.take_apart(model, texts, [segment.cut(text) for text in texts])
     values, possible = split.evidence(model, found, pieces, np.flatnonzero(pieces.place < 0))
     known = np.full(found.at.size, -1)
-    offset = 0
-    for document in documents:
+    for document, offset in zip(documents, offsets.tolist(), strict=False):
         units = sorted(document.units)
         for start, end, _ in units:
             low, high = np.searchsorted(found.at, (offset + start + 1, offset + end))
@@ -112,7 +112,6 @@ def _look(model: Model, documents: Sequence[data.Document], glued: bool) -> Exam
             if label != label_2 and start >= end and not document.text[end:start].strip():
                 low, high = np.searchsorted(found.at, (offset + end, offset + start + 1))
                 known[low:high] = 1
-        offset += len(document.text)
     state = known[pieces.place]
     rows = possible & (state >= 0)
     return Examples(
@@ -126,9 +125,9 @@ def _weights(sets: Sequence[Examples], chinese: bool) -> NDArray[np.int64]:
     rows = every.chinese == chinese
     head = LogisticRegression(max_iter=1000).fit(every.evidence[rows] / split.UNIT, every.border[rows])
     weights = head.coef_[0].copy()
-    weights[-len(split.KINDS) :] += head.intercept_[0]  # one of the kinds is always there
+    weights[-len(KINDS) :] += head.intercept_[0]  # one of the kinds is always there
     false = np.concatenate([_best(weights, part, chinese, glued=False) for part in sets])
-    weights[-len(split.KINDS) :] -= np.quantile(false, 1 - FALSE_CUTS)
+    weights[-len(KINDS) :] -= np.quantile(false, 1 - FALSE_CUTS)
     result: NDArray[np.int64] = np.rint(weights * 64).astype(np.int64)
     return result
 
