@@ -26,11 +26,12 @@ KINDS = (
 )
 # Two Han characters that open a call, a notice or a sentence.
 _HAN_OPENINGS = (
-    "本文 本报 本報 本台 本期 本平 本频 本公 本号 本站 本网 文中 文章 文字 图片 图文 作者 来源 來源 编辑 记者 所有 以下 以上 版权 版權 声明 "
-    "未经 未經 免责 免責 转载 轉載 不过 不過 但是 因此 目前 随后 此外 然而 据悉 今天 关注 關注 扫描 扫码 長按 长按 点击 點擊 点个 點個 点赞 "
-    "欢迎 歡迎 喜欢 喜歡 如果 想要 想了 想知 请关 請關 请点 请添 请联 加入 添加 下载 下載 订阅 訂閱 更多 还想 還想 免费 免費 微信 公众 公眾 "
-    "联系 聯繫 聯系 赏我 打赏 分享 推荐 推薦 相关 相關 阅读 感谢 感謝 地址 公司 电话 電話 客服 报名 购买 购票 详情 立即 马上 快来 赶快 识别 "
-    "回复 回覆 私信 投稿 合作 商务 我的 我们 我們"
+    "本文 本报 本報 本台 本期 本平 本频 本公 本号 本站 本网 文中 文章 文字 图片 图文 作者 来源 來源 编辑 记者 所有 "
+    "以下 以上 版权 版權 声明 未经 未經 免责 免責 转载 轉載 不过 不過 但是 因此 目前 随后 此外 然而 据悉 今天 关注 "
+    "關注 扫描 扫码 長按 长按 点击 點擊 点个 點個 点赞 欢迎 歡迎 喜欢 喜歡 如果 想要 想了 想知 请关 請關 请点 请添 "
+    "请联 加入 添加 下载 下載 订阅 訂閱 更多 还想 還想 免费 免費 微信 公众 公眾 联系 聯繫 聯系 赏我 打赏 分享 推荐 "
+    "推薦 相关 相關 阅读 感谢 感謝 地址 公司 电话 電話 客服 报名 购买 购票 详情 立即 马上 快来 赶快 识别 回复 回覆 "
+    "私信 投稿 合作 商务 我的 我们 我們"
 )
 # Words that no piece ends with, and words that begin one.
 _NO_END = (
@@ -88,7 +89,7 @@ class Places(NamedTuple):
 
     def chosen(self, keep: NDArray[np.bool_]) -> Places:
         """Only those of `keep`."""
-        return Places(*(column[keep] for column in self))
+        return Places(self.at[keep], self.kind[keep], self.marks[keep])
 
 
 def find(text: str) -> Places:

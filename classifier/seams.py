@@ -20,7 +20,8 @@ BULLETS = "•●■▪►▶◆★☆✅👉🔥🚀📌➡※▼▲☞📧📞
 # Openings of what is glued to a sentence without a full stop. They start with a capital, as
 # they do on the page, so that the same words inside a sentence do not cut it.
 _ENGLISH = r"""
-Sign [Uu]p; Subscribe; Click [Hh]ere; Click (?:the|to|on); Read (?:[Mm]ore|[Aa]lso|[Nn]ext|the full|our|[A-Z]\w+[’']s); Also,? [Rr]ead
+Sign [Uu]p; Subscribe; Click [Hh]ere; Click (?:the|to|on); Read (?:[Mm]ore|[Aa]lso|[Nn]ext|the full|our|[A-Z]\w+[’']s)
+Also,? [Rr]ead
 Continue [Rr]eading; Follow [Uu]s; Connect [Ww]ith; Join (?:us|our|the|now|over); Download (?:the|our|now|it)
 Get (?:the|our|your|early|instant|[Ss]tarted); Don[’']t [Mm]iss; Never [Mm]iss; Start (?:trading|your|for); Try (?:it|our|for)
 Check [Oo]ut; Learn [Mm]ore; See [Aa]lso; Share [Tt]his; Related(?: [Aa]rticles?| [Ss]tories| [Pp]osts?| [Nn]ews|:)
@@ -30,28 +31,36 @@ Advertisement; ADVERTISEMENT; Featured [Ii]mage; Image [Cc]redits?; Photo [Cc]re
 This (?:article|content|story|release) (?:is|was|has|does|should|contains); Official (?:[Ww]ebsite|[Cc]hannels)
 Media [Cc]ontacts?; Press [Cc]ontacts?; FAQs?(?= [A-Z]); New customers
 Contact (?:[Uu]s|[Ii]nformation|(?=[A-Z])); For (?:media|press) inquiries; For more information; Frequently Asked; *[A-Z][a-z]
-About (?:the [Aa]uthor|[Uu]s); About (?=([A-Z]\w{1,30}\b)(?: [A-Z]\w{0,30}){0,4}:? \1); Story [Hh]ighlights; Key (?:[Tt]akeaways|[Pp]oints)
+About (?:the [Aa]uthor|[Uu]s); About (?=([A-Z]\w{1,30}\b)(?: [A-Z]\w{0,30}){0,4}:? \1); Story [Hh]ighlights
+Key (?:[Tt]akeaways|[Pp]oints)
 """
 # A letter before one of these may mean that it belongs to the sentence.
 _CHINESE = """
 扫码; 扫描二维码; 扫描下方; 掃描; 長按; 长按; 关注公众号; 關注公眾號; 关注我们; 關注我們; 点击; 點擊; 欢迎关注; 歡迎關注
-欢迎加入; 歡迎加入; 立即下载; 立即下載; 立即注册; 立即註冊; 下载APP; 更多精彩; 推荐阅读; 推薦閱讀; 相关阅读; 相關閱讀; 延伸阅读; 延伸閱讀
-版权所有; 版權所有; """
+欢迎加入; 歡迎加入; 立即(?:下[载載]|[注註][册冊]|[扫掃][码碼]|[报報]名|[购購][买買]|[领領]取|加入|[体體][验驗]|[预預][约約]|[抢搶][购購]); 下载APP; 更多精彩; 推荐阅读; 推薦閱讀; 相关阅读; 相關閱讀
+延伸阅读; 延伸閱讀
+版权所有; 版權所有
+本(?:频道|頻道|网站|網站|平台|公众号|公眾號|报|報|站|台|刊)(?:所|视频|影片|内容|內容|文章|部分|已|不|仅|僅|为|為|保留|转载|轉載)
+"""
 # These are so seldom part of a sentence that a comma, or a letter, may stand before them.
 _NOTICES = """
-本文(?:来自|來自|取自|转自|轉自|转载|轉載|首发|由); 如(?:涉及|有侵权|有侵權|需转载|需轉載|想取得|欲转载); 图片(?:取自|来自); 圖片(?:取自|來自)
+本文(?:来自|來自|取自|转自|轉自|转载|轉載|首发|由); 如(?:涉及|有侵权|有侵權|需转载|需轉載|想取得|欲转载)
+图片(?:取自|来自); 圖片(?:取自|來自)
 喜(?<![我你他她们們不很也都最就还還更]喜)[欢歡][^。！？，,\\s]{0,12}[请請]; 未经(?:授权|许可|允许); 未經(?:授權|許可|允許)
-本(?:频道|頻道|网站|網站|平台|公众号|公眾號|报|報|站|台|刊)(?:所|视频|影片|内容|內容|文章|部分|已|不|仅|僅|为|為|保留|转载|轉載)
 """
 # A colon behind makes these the head of a piece of their own, wherever they stand.
 _HEADS = """
-文章来源; 图片来源; 来源; 來源; 资料来源; 消息来源; 内容来源; 新闻来源; 文章出处; 作者; 原文作者; 撰文; 编辑; 本期编辑; 责任编辑; 責任編輯; 责编; 責編
-校对; 校對; 监制; 監製; 地址; 公司地址; 联系地址; 电话; 公司电话; 联系电话; 聯絡電話; 网址; 官网; 邮箱; 联系方式; 联系我们; 聯絡我們; 聯繫我們; 联系我的方式; 聯系我的方式; 微信公众号; 标签; 標籤; 关键词
-声明; 免责声明; 免責聲明; 免责条款; 版权声明; 版權聲明; 特别声明; 郑重声明; 风险提示; 風險提示; 温馨提示; 推荐阅读; 相关阅读; 延伸阅读
+文章来源; 图片来源; 来源; 來源; 资料来源; 消息来源; 内容来源; 新闻来源; 文章出处; 作者; 原文作者; 撰文; 编辑; 本期编辑
+责任编辑; 責任編輯; 责编; 責編
+校对; 校對; 监制; 監製; 地址; 公司地址; 联系地址; 电话; 公司电话; 联系电话; 聯絡電話; 网址; 官网; 邮箱; 联系方式; 联系我们
+聯絡我們; 聯繫我們; 联系我的方式; 聯系我的方式; 微信公众号; 标签; 標籤; 关键词
+声明; 免责声明; 免責聲明; 免责条款; 版权声明; 版權聲明; 特别声明; 郑重声明; 风险提示; 風險提示; 温馨提示; 推荐阅读
+相关阅读; 延伸阅读
 """
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _PAPER = r"(?:News|Times|Post|Today|Daily|Journal|Magazine|Blog|Wire|Insider|Media|Herald|Tribune|Review|Gazette|Observer)"
 _WORD = r"(?<=\b.)"
+
 
 def _phrases(lines: str, behind: str = "") -> str:
     """An alternation that begins with a plain set of characters, which `re` skips to quickly.
@@ -68,7 +77,9 @@ def _phrases(lines: str, behind: str = "") -> str:
 # Words that begin sentences and, with a capital, stand inside one in titles only: behind a word
 # of lower case, or (the first line) behind any word.
 _ANYWHERE = "The; But; However; This; These; Meanwhile; According; Although; Despite"
-_FRESH = f"{_ANYWHERE}; Those; A; Since; After; Before; When; While; If; In; On; As; An; One; They; He; She; We; There; With; For"
+_FRESH = (
+    f"{_ANYWHERE}; Those; A; Since; After; Before; When; While; If; In; On; As; An; One; They; He; She; We; There; With; For"
+)
 _ALWAYS = frozenset(_ANYWHERE.split("; "))
 _ENDS_NOTHING = frozenset(
     "a an the of in on at by for with from to into and or nor but as is are was were be been has have had not no its their his "
@@ -83,21 +94,31 @@ _FRESH_START = re.compile(_phrases(_FRESH, rf"(?<=[\w%”’)\]]{BLANK}.)") + r"
 _LAST_WORD = re.compile(r"\S*(?=\s\Z)")
 _HEAD = re.compile(rf"{_phrases(_HEADS)}{BLANK}?[:：】]")
 _ROOM_BEHIND = re.compile(rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
-_OPENED = "“‘\"「『《（(【"  # what stands behind one of these opens no piece
+_OPENED = '“‘"「『《（(【'  # what stands behind one of these opens no piece
 _NO_ROOM = f"，、,{_OPENED}"
 
 _CREDIT = r"(?:(?:Image|Photo|Screenshot|Source|Credit|Reporting by)\b|(?:REUTERS|Reuters|AP|AFP|Getty)[ /])"
 _NAME = r"(?:[A-Z][\w./’'-]*+|of|and|the|&|@\w+)"
 _NAMES = rf"{_NAME}(?:,? {_NAME}){{0,4}}?"
-_SUBJECT = r"(?:(?:The|An?|In|On|At|As|For|By|But|And|If|It|This|When|While|After|Once|With|From|Last)\b|[A-Z][\w’'-]*+,? [a-z]|[A-Z][a-z]+, )"
-_REMARK = "(?:责任|責任|本期)?(?:编辑|編輯|责编)[:：]|(?:图片|文章)?[来來]源[:：]|记者[:：]|如涉及|本文来自|图片来自|圖片來自|图文来|转载"
+_SUBJECT = (
+    r"(?:(?:The|An?|In|On|At|As|For|By|But|And|If|It|This|When|While|After|Once|With|From|Last)\b"
+    r"|[A-Z][\w’'-]*+,? [a-z]|[A-Z][a-z]+, )"
+)
+_REMARK = (
+    "(?:责任|責任|本期)?(?:编辑|編輯|责编)[:：]|(?:图片|文章)?[来來]源[:：]|记者[:：]"
+    "|如涉及|本文来自|图片来自|圖片來自|图文来|转载"
+)
 _CALLS_END = """
-转载请注明(?:出处|来源|作者); 轉載請註明(?:出處|來源); 侵删; 侵刪; 分享(?:到|至|给)朋友圈?; 转发(?:到|至)?朋友圈; 轉發(?:到|至)?朋友圈; 阅读原文; 閱讀原文
-抢先看; 搶先看; 先到先得; 谢谢合作; 立即(?:领取|領取|购买|購買|下载|下載|报名|報名|注册|註冊|预约|預約)(?= ); 免费(?:领取|下载|报名|试用)(?= )
+转载请注明(?:出处|来源|作者); 轉載請註明(?:出處|來源); 侵删; 侵刪; 分享(?:到|至|给)朋友圈?; 转发(?:到|至)?朋友圈
+轉發(?:到|至)?朋友圈; 阅读原文; 閱讀原文
+抢先看; 搶先看; 先到先得; 谢谢合作; 立即(?:领取|領取|购买|購買|下载|下載|报名|報名|注册|註冊|预约|預約)(?= )
+免费(?:领取|下载|报名|试用)(?= )
 关注我们(?= ); 關注我們(?= )
 """
 _CHINESE_START = rf"(?={BLANK}*[{HAN}A-Z])(?!{BLANK}*[的了即可查看和或与與及是在中上来來获獲下等为為，、吧哦呢啊])"
-_BUTTONS = "Subscribe; Sign [Uu]p; Join; Buy; Shop; Register; Download; Apply; Read; Learn; Watch; Order; Donate; Book; Start; Try"
+_BUTTONS = (
+    "Subscribe; Sign [Uu]p; Join; Buy; Shop; Register; Download; Apply; Read; Learn; Watch; Order; Donate; Book; Start; Try"
+)
 _CREDITS = "Source; Sources; Image; Photo; Credit; Credits; Via"
 # What follows an end: white space, then something that can begin a piece.
 _START = rf"(?={BLANK}+[A-Z0-9\"“‘'*©#@$(\[【《（「{HAN}{BULLETS}])"
@@ -120,7 +141,11 @@ _RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     ("M · ", False, re.compile(r"\d{1,2}:\d\d [AP]M · (?=[A-Z])")),
     ("Copy link", True, re.compile(rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}")),
     # The line that a feed adds below every entry.
-    ("first on", True, re.compile(rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}")),
+    (
+        "first on",
+        True,
+        re.compile(rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}"),
+    ),
     (" read", True, re.compile(rf" min(?<=\d min)(?:ute)?s? read{_START}")),
     ("-END-", True, re.compile(rf"-END-{_START}")),
     ("your inbox", True, re.compile(rf"your inbox{_START}")),
@@ -144,7 +169,11 @@ _RULES_HAN: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
     # A call or a notice that ends without a mark, and remarks in brackets.
     ("", True, re.compile(rf"{_phrases(_CALLS_END)}{_CHINESE_START}")),
     ("", False, re.compile(rf"[（(](?:{_REMARK})")),
-    ("", True, re.compile(rf"[（(][^（）()\n]{{0,99}}(?:侵删|侵權|侵权|版权|版權|追究|{_REMARK})[^（）()\n]{{0,99}}[）)](?=[{HAN}])")),
+    (
+        "",
+        True,
+        re.compile(rf"[（(][^（）()\n]{{0,99}}(?:侵删|侵權|侵权|版权|版權|追究|{_REMARK})[^（）()\n]{{0,99}}[）)](?=[{HAN}])"),
+    ),
 )
 # A ruler stands alone: those of tables and of drawings in code touch other marks.
 _EDGE = r"A-Za-z0-9_|+:\\/.'\"`<>\[\]^"

@@ -19,9 +19,7 @@ _LINE_END = re.compile(rf"(?:[{BREAKS}]++(?:{BLANK}++(?=[{BREAKS}]|\Z))?)+")
 _BLANKS = re.compile(rf"{BLANK}*")
 
 # Patterns begin with a plain set of characters, which `re` skips to without matching.
-_BOUNDARY = re.compile(
-    rf"[。！？｡…!?.{BULLETS}](?:(?<!\.)|(?![a-z0-9]))[。！？｡…!?.]*+[{CLOSERS}]*+{BLANK}*+"
-)
+_BOUNDARY = re.compile(rf"[。！？｡…!?.{BULLETS}](?:(?<!\.)|(?![a-z0-9]))[。！？｡…!?.]*+[{CLOSERS}]*+{BLANK}*+")
 _ENDED = frozenset(("", *BREAKS))
 _WORD_BEFORE = re.compile(r"[^\s(\[“\"‘/—–]*\Z")
 _INITIALS = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]")

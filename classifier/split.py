@@ -50,7 +50,7 @@ class Pieces(NamedTuple):
     """Segments taken apart at their candidates, in text order.
 
     segment: which each belongs to, numbered through the batch; place: the candidate that
-    opens it, -1 at a segment's start; route: its language; sums, count: its n-grams' weights
+    opens it, -1 at a segment's start; route: its language; sums, grams: its n-grams' weights
     by label, and their number.
     """
 
@@ -58,7 +58,7 @@ class Pieces(NamedTuple):
     place: NDArray[np.int64]
     route: NDArray[np.int64]
     sums: NDArray[np.int64]
-    count: NDArray[np.int64]
+    grams: NDArray[np.int64]
 
 
 def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments]) -> list[Segments]:
@@ -84,9 +84,7 @@ def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments]) -
     return out
 
 
-def take_apart(
-    model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments]
-) -> tuple[Places, Pieces, NDArray[np.int64]]:
+def take_apart(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments]) -> tuple[Places, Pieces, NDArray[np.int64]]:
     """The places of a batch where pieces may begin, the pieces of the segments that hold some, and document offsets.
 
     Offsets, and the places' too, count from the start of the batch with `_GAP` behind each document.
@@ -128,8 +126,8 @@ def evidence(
     bounds: the first piece of every part, ascending: a part is what is still one segment.
     """
     total = np.concatenate((np.zeros((1, pieces.sums.shape[1]), np.int64), np.cumsum(pieces.sums, axis=0)))
-    counts = np.concatenate(([0], np.cumsum(pieces.count)))
-    index = np.arange(pieces.count.size)
+    counts = np.concatenate(([0], np.cumsum(pieces.grams)))
+    index = np.arange(pieces.grams.size)
     part = np.searchsorted(bounds, index, side="right") - 1
     start, stop = bounds[part], np.append(bounds, index.size)[part + 1]
     sums = [total[b] - total[a] for a, b in ((start, index), (index, stop))]

@@ -54,7 +54,9 @@ def test_a_wrong_tiling_is_named_by_file_and_line(tmp_path, spans, reason):
 def test_evaluation_tells_units_from_tiling_spans(tmp_path, capsys):
     units, tiled = tmp_path / "units.jsonl", tmp_path / "tiled.jsonl"
     units.write_text(json.dumps({"text": ONE_LINE, "units": [[0, 11, "content"], [12, 20, "promo"]]}) + "\n", "utf-8")
-    tiled.write_text(json.dumps({"text": ONE_LINE, "spans": [[0, 12, "content", "en"], [12, 20, "promo", "en"]]}) + "\n", "utf-8")
+    tiled.write_text(
+        json.dumps({"text": ONE_LINE, "spans": [[0, 12, "content", "en"], [12, 20, "promo", "en"]]}) + "\n", "utf-8"
+    )
     assert evaluate.main([str(units), str(tiled)]) == 0
     printed = capsys.readouterr().out
     assert "F1 of exact spans of 1 documents" in printed

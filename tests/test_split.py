@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 from classifier import Limits, segment, split, store
 from classifier.schema import Segments
 
-GLUED = "Pilots say the ships that wait outside the harbour will berth on Monday night Register today and save 40% on your first order"
+GLUED = (
+    "Pilots say the ships that wait outside the harbour will berth on Monday night "
+    "Register today and save 40% on your first order"
+)
 GLUED_HAN = "码头工人周一表示罢工将持续到月底 立即扫码加入会员群，免费领取优惠券大礼包"
 TEXTS = [GLUED, GLUED_HAN, "", "x", "\ud800 A\x00 B", "Ships wait. Ships sail.\nHome | News | Sport"]
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200) | st.text("aB 中。，(\n１9#", max_size=80)

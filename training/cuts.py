@@ -15,6 +15,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,10 @@ def is_tiled(path: Path) -> bool:
 def borders(document: Document) -> Iterator[tuple[int, int]]:
     """Where a segment should end: from the end of a unit to the start of the next, of another label, in one line."""
     units = sorted(document.units)
-    for (start, end, label), (start_2, end_2, label_2) in zip(units, units[1:], strict=False):
-        if label != label_2 and end <= start_2 and not document.text[end:start_2].strip():
-            if not _BREAK.search(document.text[start:end_2].strip()):
-                yield end, start_2
+    for (start, end, label), (start_2, end_2, label_2) in pairwise(units):
+        meet = label != label_2 and end <= start_2 and not document.text[end:start_2].strip()
+        if meet and not _BREAK.search(document.text[start:end_2].strip()):
+            yield end, start_2
 
 
 def report(documents: Sequence[Document], results: Sequence[Result]) -> dict[str, dict[str, Any]]:
@@ -140,7 +141,10 @@ def exact(documents: Sequence[Tiled], results: Sequence[Result]) -> dict[str, di
                     for group in ("all", _language(document, start)):
                         count[group][f"{name} {kind}"] += 1
     return {
-        group: {name: round(2 * n[f"{name} right"] / max(1, n[f"{name} gold"] + n[f"{name} found"]), 4) for name in ("model", "cuts")}
+        group: {
+            name: round(2 * n[f"{name} right"] / max(1, n[f"{name} gold"] + n[f"{name} found"]), 4)
+            for name in ("model", "cuts")
+        }
         for group, n in sorted(count.items())
     }
 

@@ -16,6 +16,7 @@ import random
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,7 +82,7 @@ def glue(documents: Sequence[data.Document]) -> Iterator[data.Document]:
     dice = random.Random(0)
     for document in documents:
         units = [u for u in sorted(document.units) if not _LINE_BREAK.search(document.text[u[0] : u[1]].strip())]
-        for (start, end, label), (start_2, end_2, label_2) in zip(units, units[1:], strict=False):
+        for (start, end, label), (start_2, end_2, label_2) in pairwise(units):
             first = document.text[start:end].strip().rstrip(".。!！?？")
             second = document.text[start_2:end_2].strip()
             if label == label_2 or end > start_2 or not first or not second or len(first + second) > 500:
@@ -108,7 +109,7 @@ def _look(model: Model, documents: Sequence[data.Document], glued: bool) -> Exam
         for start, end, _ in units:
             low, high = np.searchsorted(found.at, (offset + start + 1, offset + end))
             known[low:high] = 0
-        for (_, end, label), (start, _, label_2) in zip(units, units[1:], strict=False):
+        for (_, end, label), (start, _, label_2) in pairwise(units):
             if label != label_2 and start >= end and not document.text[end:start].strip():
                 low, high = np.searchsorted(found.at, (offset + end, offset + start + 1))
                 known[low:high] = 1
