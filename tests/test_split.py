@@ -10,7 +10,7 @@ GLUED = (
     "Pilots say the ships that wait outside the harbour will berth on Monday night "
     "Register today and save 40% on your first order"
 )
-GLUED_HAN = "码头工人周一表示罢工将持续到月底 立即扫码加入会员群，免费领取优惠券大礼包"
+GLUED_HAN = "吊车停了三天，船只在港外等待，港口方面没有回应 投资有风险，入市需谨慎，不构成任何投资建议"
 TEXTS = [GLUED, GLUED_HAN, "", "x", "\ud800 A\x00 B", "Ships wait. Ships sail.\nHome | News | Sport"]
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200) | st.text("aB 中。，(\n１9#", max_size=80)
 
@@ -31,7 +31,7 @@ def pieces(model, text):
 
 def test_a_pitch_without_a_mark_before_it_becomes_a_segment(model):
     assert pieces(model, GLUED)[-1].startswith("Register today")
-    assert pieces(model, GLUED_HAN)[-1].startswith("立即扫码")
+    assert pieces(model, GLUED_HAN)[-1].startswith("投资有风险")
 
 
 @pytest.mark.parametrize(
