@@ -39,8 +39,8 @@ _SIZES = np.array([round(UNIT / 2 * math.log2(1 + n / UNIT)) for n in range(4096
 _ZH = LANGUAGES.index(Language.ZH)
 WEIGHTS = np.array(
     [
-        [34, 57, 9, -11, -73, -30, 92, -97, -220, -309, -148, -119, -143],
-        [22, 95, 16, -28, -48, -25, 4, -133, -129, -103, -89, -224, -161],
+        [36, 49, 20, -17, -36, -27, 68, -122, -165, -148],
+        [16, 98, -3, -31, -65, -33, 20, -107, -197, -64],
     ],
     np.int64,
 )
@@ -96,11 +96,9 @@ def take_apart(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segment
     stops = np.array([end for cut in cuts for end in cut.ends], np.int64) + shift
     starts = np.array([start for cut in cuts for start in [0, *cut.ends][: len(cut)]], np.int64) + shift
     routes = np.array([route for cut in cuts for route in cut.languages], np.int64)
-    found = places.find(joined)
+    room = np.where(stops - starts < SHORTEST[routes], stops - starts, SHORTEST_PART)
+    found = places.find(joined, starts, stops, room)
     owner = np.searchsorted(starts, found.at, side="right") - 1
-    room = np.minimum(found.at - starts[owner], stops[owner] - found.at)
-    inside = (owner >= 0) & (room >= SHORTEST_PART) & (stops[owner] - starts[owner] >= SHORTEST[routes[owner]])
-    found, owner = found.chosen(inside), owner[inside]
     held = np.unique(owner)
     strings = [joined[a:b] for a, b in zip(starts[held].tolist(), stops[held].tolist(), strict=True)]
     base = np.cumsum([0, *map(len, strings)])
