@@ -37,7 +37,9 @@ Key (?:[Tt]akeaways|[Pp]oints)
 # A letter before one of these may mean that it belongs to the sentence.
 _CHINESE = """
 扫码; 扫描二维码; 扫描下方; 掃描; 長按; 长按; 关注公众号; 關注公眾號; 关注我们; 關注我們; 点击; 點擊; 欢迎关注; 歡迎關注
-欢迎加入; 歡迎加入; 立即(?:下[载載]|[注註][册冊]|[扫掃][码碼]|[报報]名|[购購][买買]|[领領]取|加入|[体體][验驗]|[预預][约約]|[抢搶][购購]); 下载APP; 更多精彩; 推荐阅读; 推薦閱讀; 相关阅读; 相關閱讀
+欢迎加入; 歡迎加入
+立即(?:下[载載]|[注註][册冊]|[扫掃][码碼]|[报報]名|[购購][买買]|[领領]取|加入|[体體][验驗]|[预預][约約]|[抢搶][购購])
+下载APP; 更多精彩; 推荐阅读; 推薦閱讀; 相关阅读; 相關閱讀
 延伸阅读; 延伸閱讀
 版权所有; 版權所有
 本(?:频道|頻道|网站|網站|平台|公众号|公眾號|报|報|站|台|刊)(?:所|视频|影片|内容|內容|文章|部分|已|不|仅|僅|为|為|保留|转载|轉載)
@@ -102,7 +104,7 @@ _NAME = r"(?:[A-Z][\w./’'-]*+|of|and|the|&|@\w+)"
 _NAMES = rf"{_NAME}(?:,? {_NAME}){{0,4}}?"
 _SUBJECT = (
     r"(?:(?:The|An?|In|On|At|As|For|By|But|And|If|It|This|When|While|After|Once|With|From|Last)\b"
-    r"|[A-Z][\w’'-]*+,? [a-z]|[A-Z][a-z]+, )"
+    r"|[A-Z][\w’'-]*+,? [a-z]|[A-Z][a-z]+, |[A-Z]\w*+(?: [A-Z]\w*+)? ?\([A-Z]{2,6}\))"
 )
 _REMARK = (
     "(?:责任|責任|本期)?(?:编辑|編輯|责编)[:：]|(?:图片|文章)?[来來]源[:：]|记者[:：]"
@@ -126,61 +128,64 @@ _HAN_START = rf"(?=[{HAN}【《（「“])(?![的即可查看了进進行或和�
 # A list of links goes on: its next name and address.
 _LINKS = r"(?! ?[^\s。，,:：]{1,10} ?[:：] ?(?:https?:|www\.|@))"
 _ADDRESS_END = rf"(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}"
+_CONTACTS = "hats[Aa]pp|eChat|elegram|nstagram|-?mail|acebook"
+_RIGHTS = "侵删|侵權|侵权|版权|版權|追究|编辑|編輯|责编|源：|源:|记者|如涉及|来自|來自|图文来|转载"
+_BEGINS, _ENDS = False, True
 _RULE = "=_*~—─━＝－-"
-# Each rule: what a text must hold for the rule to matter, which is quick to ask, and the
-# expression whose match ends (True) or begins (False) with a seam; where it has a group, only
-# if that took part.
-_RULES: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
+# Each rule: what a text must hold for the rule to matter (one of several), which is quick to
+# ask; whether a match ends or begins with a seam; and the expression. Where that has a group,
+# a match counts only if the group took part.
+_LATIN_RULES = (
     # An address, the end of a contact or of a link; it matches to its end even where that is none.
-    ("://", True, re.compile(rf"://[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)")),
-    ("www.", True, re.compile(rf"www\.[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)")),
-    ("@", True, re.compile(rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})")),
+    ("://", _ENDS, rf"://[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)"),
+    ("www.", _ENDS, rf"www\.[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)"),
+    ("@", _ENDS, rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})"),
     # An embedded post: its sender and date, its counters.
-    ("(@", True, re.compile(rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}")),
-    (" · Follow", True, re.compile(rf" · Follow{_START}")),
-    ("M · ", False, re.compile(r"\d{1,2}:\d\d [AP]M · (?=[A-Z])")),
-    ("Copy link", True, re.compile(rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}")),
+    ("(@", _ENDS, rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}"),
+    (" · Follow", _ENDS, rf" · Follow{_START}"),
+    ("M · ", _BEGINS, r"\d{1,2}:\d\d [AP]M · (?=[A-Z])"),
+    ("Copy link", _ENDS, rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}"),
     # The line that a feed adds below every entry.
-    (
-        "first on",
-        True,
-        re.compile(rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}"),
-    ),
-    (" read", True, re.compile(rf" min(?<=\d min)(?:ute)?s? read{_START}")),
-    ("-END-", True, re.compile(rf"-END-{_START}")),
-    ("your inbox", True, re.compile(rf"your inbox{_START}")),
+    ("first on", _ENDS, rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}"),
+    (" read", _ENDS, rf" min(?<=\d min)(?:ute)?s? read{_START}"),
+    ("-END-", _ENDS, rf"-END-{_START}"),
+    ("your inbox", _ENDS, rf"your inbox{_START}"),
     # Buttons and pointers, before anything but a word that goes on with them.
-    ("", True, re.compile(rf"{_phrases(_BUTTONS, _WORD)} (?:Now|Here|Today|More|Free)(?={BLANK}+[^\sa-z])")),
-    ("lick ", True, re.compile(rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])")),
-    ("apply.", False, re.compile(r"\b[A-Z][\w&]{2,20} (?:[a-z&]{1,12} ){0,3}apply(?=\.)")),
-    ("FAQ", True, re.compile(rf"FAQs?{_START}")),
+    (" Now| Here| Today| More| Free", _ENDS, rf"{_phrases(_BUTTONS, _WORD)} (?:Now|Here|Today|More|Free)(?={BLANK}+[^\sa-z])"),
+    ("lick ", _ENDS, rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])"),
+    ("apply.", _BEGINS, r"\b[A-Z][\w&]{2,20} (?:[a-z&]{1,12} ){0,3}apply(?=\.)"),
+    ("FAQ", _ENDS, rf"FAQs?{_START}"),
     # A credit of one to five names, before a word that a sentence goes on from.
-    (": ", True, re.compile(rf"{_phrases(_CREDITS, _WORD)}: {_NAMES}(?= {_SUBJECT})")),
+    ("ource: |ources: |mage: |hoto: |redit: |redits: |Via: ", _ENDS, rf"{_phrases(_CREDITS, _WORD)}: {_NAMES}(?= {_SUBJECT})"),
     # Tags that a scraper left in.
-    ("</", True, re.compile(r"</(?:p|div|li|h\d|ul|table|section)>(?:<[a-z]{1,10}>)*(?=[^<\s])")),
+    ("</", _ENDS, r"</(?:p|div|li|h\d|ul|table|section)>(?:<[a-z]{1,10}>)*(?=[^<\s])"),
     # Credits and pointers in brackets.
-    ("(", True, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}")),
-    ("(", False, re.compile(rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)](?:{_START}|{BLANK}*(?:[{BREAKS}]|\Z))")),
-    ("(", True, re.compile(rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))")),
+    ("(", _ENDS, rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}"),
+    ("(", _BEGINS, rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)](?:{_START}|{BLANK}*(?:[{BREAKS}]|\Z))"),
+    ("(", _ENDS, rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))"),
     # A contact glued to what stands before.
-    ("", False, re.compile(r"[WTIEF](?<=[A-Za-z0-9].)(?:hats[Aa]pp|eChat|elegram|nstagram|-?mail|acebook)[:：]")),
+    ("App|app|Chat|legram|stagram|mail|cebook", _BEGINS, rf"[WTIEF](?<=[A-Za-z0-9].)(?:{_CONTACTS})[:：]"),
 )
-_RULES_HAN: tuple[tuple[str, bool, re.Pattern[str]], ...] = (
+_HAN_RULES = (
     # A call or a notice that ends without a mark, and remarks in brackets.
-    ("", True, re.compile(rf"{_phrases(_CALLS_END)}{_CHINESE_START}")),
-    ("", False, re.compile(rf"[（(](?:{_REMARK})")),
-    (
-        "",
-        True,
-        re.compile(rf"[（(][^（）()\n]{{0,99}}(?:侵删|侵權|侵权|版权|版權|追究|{_REMARK})[^（）()\n]{{0,99}}[）)](?=[{HAN}])"),
-    ),
+    ("", _ENDS, rf"{_phrases(_CALLS_END)}{_CHINESE_START}"),
+    ("", _BEGINS, rf"[（(](?:{_REMARK})"),
+    (_RIGHTS, _ENDS, rf"[（(][^（）()\n]{{0,99}}(?:{_RIGHTS}|{_REMARK})[^（）()\n]{{0,99}}[）)](?=[{HAN}])"),
 )
+
+
+def _compiled(rules: tuple[tuple[str, bool, str], ...]) -> tuple[tuple[list[str], bool, re.Pattern[str]], ...]:
+    return tuple((marks.split("|"), ends, re.compile(pattern)) for marks, ends, pattern in rules)
+
+
+_RULES, _RULES_WITH_HAN = _compiled(_LATIN_RULES), _compiled(_LATIN_RULES + _HAN_RULES)
 # A ruler stands alone: those of tables and of drawings in code touch other marks.
 _EDGE = r"A-Za-z0-9_|+:\\/.'\"`<>\[\]^"
 _RULER = re.compile(
     rf"[{_RULE}](?<![{_RULE}][{_RULE}])(?:(?<![{_EDGE}][{_RULE}])(?<![|+:{_RULE}] [{_RULE}])|(?=[=-]{{9}}))[{_RULE}]{{4,}}+"
     rf"(?! ?[|+:\\/.'\"`<>\]^{_RULE}])"
 )
+_RULED = [2 * mark for mark in _RULE]
 _ANY_HAN = re.compile(f"[{HAN}]")
 _HASHTAG = re.compile(r"#[^\W\d]")
 _HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*+")
@@ -198,11 +203,12 @@ def seams(text: str) -> Iterator[int]:
     yield from _fresh(text)
     if han:
         yield from _chinese(text)
-    for mark, ends, pattern in _RULES + _RULES_HAN if han else _RULES:
-        if mark in text:
+    for marks, ends, pattern in _RULES_WITH_HAN if han else _RULES:
+        if any(mark in text for mark in marks):
             found = (match for match in pattern.finditer(text) if match.lastindex or not pattern.groups)
             yield from (match.end() if ends else match.start() for match in found)
-    yield from (at for match in _RULER.finditer(text) for at in match.span())
+    if any(mark in text for mark in _RULED):
+        yield from (at for match in _RULER.finditer(text) for at in match.span())
     if "#" in text:
         for match in _HASHTAGS.finditer(text):
             alone = not text[match.start() - 1 : match.start()].strip() and text[match.end() : match.end() + 1] in ("", *BREAKS)

@@ -14,8 +14,6 @@ from classifier import language
 from classifier.schema import Limits, Segments
 from classifier.seams import BLANK, BREAKS, BULLETS, CLOSERS, seams
 
-# Blank lines stay with the paragraph above them.
-_LINE_END = re.compile(rf"(?:[{BREAKS}]++(?:{BLANK}++(?=[{BREAKS}]|\Z))?)+")
 _BLANKS = re.compile(rf"{BLANK}*")
 
 # Patterns begin with a plain set of characters, which `re` skips to without matching.
@@ -64,9 +62,14 @@ def cut(text: str, limits: Limits | None = None) -> Segments:
 
 def _lines(text: str) -> list[int]:
     """Ends of lines with the blank lines behind them; blank lines at the top join the first."""
-    ends = [match.end() for match in _LINE_END.finditer(text)]
-    if text and (not ends or ends[-1] < len(text)):
-        ends.append(len(text))
+    ends: list[int] = []
+    at = 0
+    for line in text.splitlines(keepends=True):
+        at += len(line)
+        if ends and line.isspace():
+            ends[-1] = at
+        else:
+            ends.append(at)
     if len(ends) > 1 and not text[: ends[0]].strip():
         del ends[0]
     return ends
