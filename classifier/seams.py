@@ -93,6 +93,11 @@ _OPENING = re.compile(_phrases(_ENGLISH))
 _OPENING_HAN = re.compile(_phrases(_CHINESE))
 _NOTICE = re.compile(_phrases(_NOTICES))
 _FRESH_START = re.compile(_phrases(_FRESH, rf"(?<=[\w%”’)\]]{BLANK}.)") + r",? [a-z]")
+_QUESTION = re.compile(
+    _phrases("Will; Can; Is; Are; Does; Do; Should; How; What; Why; Who; Where", rf"(?<=[a-z0-9]{BLANK}.)")
+    + rf" [^.!?{BREAKS}]{{5,80}}[?]"
+)
+_ASKED = re.compile(r"\b(?:[Ww]hat|[Hh]ow|[Ww]hy|[Ww]ho|[Ww]hich|[Ww]hen|[Ww]here|The post)\b")
 _LAST_WORD = re.compile(r"\S*(?=\s\Z)")
 _HEAD = re.compile(rf"{_phrases(_HEADS)}{BLANK}?[:：】]")
 _ROOM_BEHIND = re.compile(rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
@@ -217,13 +222,22 @@ def seams(text: str) -> Iterator[int]:
 
 
 def _fresh(text: str) -> Iterator[int]:
-    """Seams before words that begin a sentence, behind a word that can end one."""
+    """Seams before words that begin a sentence or a question, behind a word that can end one."""
     for match in _FRESH_START.finditer(text, 1):
-        at = match.start()
-        before = _LAST_WORD.search(text, max(0, at - 24), at)
-        word = before.group() if before else ""
-        if word.lower() not in _ENDS_NOTHING and (word[:1].islower() or match.group().split(",")[0].split(" ")[0] in _ALWAYS):
-            yield at
+        word = _word_before(text, match.start())
+        anywhere = match.group().split(",")[0].split(" ")[0] in _ALWAYS
+        if word.lower() not in _ENDS_NOTHING and (anywhere or word[:1].islower()):
+            yield match.start()
+    if "?" in text:
+        for match in _QUESTION.finditer(text, 1):
+            at = match.start()
+            if _word_before(text, at).lower() not in _ENDS_NOTHING and not _ASKED.search(text, max(0, at - 40), at):
+                yield at
+
+
+def _word_before(text: str, at: int) -> str:
+    match = _LAST_WORD.search(text, max(0, at - 24), at)
+    return match.group() if match else ""
 
 
 def _chinese(text: str) -> Iterator[int]:

@@ -6,10 +6,7 @@ from hypothesis import strategies as st
 from classifier import Limits, segment, split, store
 from classifier.schema import Segments
 
-GLUED = (
-    "Pilots say the ships that wait outside the harbour will berth on Monday night "
-    "Register today and save 40% on your first order"
-)
+GLUED = "The crane had not moved for two days when the ice came back Our award-winning app gives you free signals"
 GLUED_HAN = "吊车停了三天，船只在港外等待，港口方面没有回应 投资有风险，入市需谨慎，不构成任何投资建议"
 TEXTS = [GLUED, GLUED_HAN, "", "x", "\ud800 A\x00 B", "Ships wait. Ships sail.\nHome | News | Sport"]
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200) | st.text("aB 中。，(\n１9#", max_size=80)
@@ -30,7 +27,7 @@ def pieces(model, text):
 
 
 def test_a_pitch_without_a_mark_before_it_becomes_a_segment(model):
-    assert pieces(model, GLUED)[-1].startswith("Register today")
+    assert pieces(model, GLUED)[-1].startswith("Our award-winning")
     assert pieces(model, GLUED_HAN)[-1].startswith("投资有风险")
 
 
