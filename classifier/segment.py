@@ -34,7 +34,7 @@ _OPENERS = frozenset(
     "the a an this that these those it its he she they we you i in on at as for but and so if when while after "
     "before however meanwhile according his her their our there what why how since although by with from".split()
 )
-_SHORT_OPENERS = frozenset("A I In It At On As He We If".split())
+_SHORT_OPENERS = frozenset("A I In It At On As He We If My So No To By Or Do Is An".split())
 # Only text with letters beyond Latin can change its script inside a sentence.
 _STRANGE = re.compile(r"[\u0370-\u1dff\u2e80-\ud7ff\uf900-\ufaff\uff21-\uffef\U00020000-\U0003ffff]")
 _LATIN_RUN = re.compile(r"[A-Za-z]{2}")

@@ -37,6 +37,7 @@ def test_no_segment_is_longer_than_the_limit(text):
     ("text", "second"),
     [
         ("The lane is open across the strait.BRIGHT Desk helps brands grow.", "BRIGHT Desk helps brands grow."),
+        ("Pour it back into the pot.My blender is old.", "My blender is old."),
         ("The figures show a decline Sign up here for our letter.", "Sign up here for our letter."),
         ("The figures show a decline of 4% © 2026 Harbour Ledger", "© 2026 Harbour Ledger"),
         ("“The lane is open.” Ships wait.", "Ships wait."),
