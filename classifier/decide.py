@@ -81,6 +81,7 @@ class Result:
             content_share=round(content / max(total, 1), 4),
             kept_share=round(kept / max(total, 1), 4),
             languages={language: round(size / max(total, 1), 4) for language, size in languages if size},
+            chinese_script=self.segments.chinese_script,
             worst=max(junk, key=lambda span: span.confidence, default=None),
         )
 

@@ -2,156 +2,122 @@
 
 Script decides Chinese or not. Function words decide the language of a sentence that mixes
 scripts and confirm English. What neither can decide, Latin text without function words, is
-scored against the n-gram profiles that langdetect ships, as an exact naive-Bayes posterior:
-its detector samples at random and is wrong on short text, its profiles are good. This is the
-only module that touches langdetect, and it reads its data files without importing it.
+scored against the n-gram profiles that langdetect ships.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import math
 import re
-import threading
-from functools import lru_cache
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.schema import LANGUAGES, InputError, Language
+from classifier import grammar, han, mixed, tokens
+from classifier.profiles import detect, english_probability
+from classifier.schema import LANGUAGES, Language
+from classifier.scripts import ENGLISH_SET, FOREIGN_SET, LANE, Counts, count
+from classifier.tokens import KANA_SHARE
 
+# Who decides the path of a segment: this module, or langdetect's own detector.
+LANGUAGE_IDS = ("exact", "langdetect")
 EN, ZH, OTHER = (LANGUAGES.index(name) for name in (Language.EN, Language.ZH, Language.OTHER))
+# A segment of more characters overflows the counters of `scripts.count()`.
+LONGEST = (1 << LANE) - 1
 
-# A Han character carries about three Latin letters' worth of text.
+# What str.splitlines() breaks at.
+BREAKS = frozenset("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+
+# The values below were chosen with `python -m training.languages`: (x, y) is how many of 173
+# texts written for this and of the 520 of tests/examples/languages.jsonl are exact to the
+# character. With the values as they are: (173, 515).
+
+# A Han character carries about three Latin letters' worth of text. 1 to 6 give the same.
 HAN_WEIGHT = 3
-# Kana in Japanese sentences is 45 % and more of kana and kanji; a Japanese title quoted in a
-# Chinese sentence stays below 30 %.
-KANA_SHARE = 0.35
-# Fewer Latin letters than this hold too few n-grams to overrule the page they stand on.
+# Fewer Latin letters than this hold too few n-grams to overrule the page they stand on. 5 (173,
+# 512), 10 (173, 514), 30 (173, 514).
 MIN_LETTERS = 20
-# The posterior of English before anything is read, on a page that does not say otherwise.
+# The posterior of English before anything is read, on a page that does not say otherwise. 0.5
+# (170, 509), 0.9 (172, 515), 0.999 (173, 511).
 ENGLISH_PRIOR = 0.99
+# The same for text with a diacritic in its first word or in one in lower case: seldom English,
+# but it may be (café). 0.5 to 0.9 give the same, 0.1 and 0.3 (173, 514).
+ACCENT_PRIOR = 0.5
+# A page is English without doubt above this share of English function words. 0.6 (173, 511),
+# 0.95 (172, 515).
+STRONG_PAGE = 0.8
+# A page in Han alone with more characters than this holds one that only Chinese writes. 10 to
+# 1,000 give the same.
+MAX_KANJI = 100
 
-ENGLISH_WORDS = (
-    "the of and to in is are was were for on with that this it its as by at from be been have has had "
-    "not but or you your we our they their his her he she will would can could should about into than "
-    "then there which who what when where how if all more an do does did i my us so after over"
-).split()
-# Words that are common elsewhere and mean nothing in English: no "die", "on", "as", "so".
-FOREIGN_WORDS = (
-    "der das und nicht mit ist ein eine den dem von zu auf auch sich wird le les des une est que qui "
-    "pour dans sur avec pas el los las del por con una para como su il di che per non della gli sono os "
-    "uma het een van voor niet dat zijn yang dan untuk dengan dari ini itu ve bir bu nie jest na och "
-    "det att som en ett og til av ja og ei la y da em com au aux ce se"
-).split()
-CHINESE_WORDS = frozenset("的了是在和与與为為将將对對这這不也都就而及被把让讓从從已会會")
-
-LATIN_LANGUAGES = "ca cs da de en es fi fr hr hu id it nl no pl pt ro sv tl tr vi".split()
-
-_NONE, _LATIN, _HAN, _KANA, _HANGUL, _FOREIGN = range(6)
-_BLOCKS = (
-    (0x1100, 0x11FF, _HANGUL),
-    (0x2E80, 0x2FDF, _HAN),
-    (0x3005, 0x3007, _HAN),
-    (0x3041, 0x30FA, _KANA),
-    (0x30FC, 0x30FF, _KANA),
-    (0x3130, 0x318F, _HANGUL),
-    (0x31F0, 0x31FF, _KANA),
-    (0x3400, 0x4DBF, _HAN),
-    (0x4E00, 0x9FFF, _HAN),
-    (0xAC00, 0xD7AF, _HANGUL),
-    (0xF900, 0xFAFF, _HAN),
-    (0xFF66, 0xFF9D, _KANA),
+_CLOSING = re.compile(r"[”’」』\"]")
+_LABELLED = re.compile(r":\s+[\"“„«]?(?=[A-Z\xc0-\xde])")
+_WORD = re.compile(r"[^\W\d_]+")
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U00033fff]+")
+_NAME = re.compile(r"\w+")
+_ACCENT = re.compile(r"(?:(?<![^\W\d_])[a-z]|\A\W*)[^\W\d_]*[\xc0-\u024f\u1e00-\u1eff]")
+_FULL_WIDTH = re.compile("[：，、。！？（）《》]")
+_ADDRESSED = re.compile(r"://|www\.|\.(?:com|org|net|cn|io|edu|gov)\b")
+_ADDRESS = re.compile(
+    r"\s*(?:\w+://\S+|www\.\S+|[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|cn|io|edu|gov)\b(?:[/:?]\S*)?)\s*\Z"
 )
-# Two entries behind the basic plane stand for the rest: other symbols, and Han extensions.
-_ASTRAL, _ASTRAL_HAN = 0x10000, 0x10001
-_LANE = 12  # bits of a counter; holds the longest segment (Limits.segment_characters)
 
 
-def _script_table() -> NDArray[np.uint64]:
-    plane = "".join(map(chr, range(0x10000)))
-    table = np.zeros(_ASTRAL_HAN + 1, np.uint8)
-    for match in re.finditer(r"[^\W\d_]+", plane):
-        table[match.start() : match.end()] = _FOREIGN
-    latin = [*range(0x41, 0x5B), *range(0x61, 0x7B), 0xAA, 0xBA, *range(0xC0, 0x250), *range(0x1E00, 0x1F00)]
-    latin += [*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]
-    table[[point for point in latin if table[point] or point >= 0xFF21]] = _LATIN
-    for first, last, script in _BLOCKS:
-        table[first : last + 1] = script
-    table[_ASTRAL_HAN] = _HAN
-    lanes = np.uint64(1) << (np.arange(-1, 5) * _LANE).clip(0).astype(np.uint64)
-    lanes[_NONE] = 0
-    return lanes[table]
+def switches(line: str, ends: list[int]) -> list[int]:
+    """The ends of a line's sentences, and where a sentence changes its language for good.
+
+    line: one paragraph; ends: of its sentences, ascending, the last at its end. Returns ends
+    of pieces, ascending, the last at its end, every piece but a blank line's with visible
+    text. An end behind a closing quotation mark moves before it when the quotation is in
+    another language than the sentence that quotes.
+    """
+    far = not line.isascii() and tokens.may_switch(line)
+    if not far and ": " not in line:
+        return ends
+    out: list[int] = []
+    start = 0
+    for end in ends:
+        piece = line[start:end]
+        cuts: list[int] = []
+        tail = False
+        if far and tokens.may_switch(piece):
+            found = mixed.runs(piece)
+            cuts = [start + run.end for run in found[:-1]]
+            tail = len(found) > 1 and not any(c.isalnum() for c in line[cuts[-1] : end])
+        elif far and _is_glued_name(line, start, end):
+            start = end
+            continue
+        elif ": " in piece:
+            cuts = [start + at for at in _labelled(piece)]
+        begin = out[-1] if out else 0
+        for at in cuts:
+            if line[begin:at].strip() and line[at:end].strip():
+                out.append(at)
+                begin = at
+        if not tail or end == len(line):
+            out.append(end)
+        start = end
+    return out
 
 
-_SCRIPTS = _script_table()
+def _is_glued_name(line: str, start: int, end: int) -> bool:
+    """Is this "sentence" one Latin word glued to the Chinese behind it: the name it begins with?"""
+    return end < len(line) and _NAME.fullmatch(line, start, end) is not None and _HAN.match(line, end) is not None
 
 
-class Counts(NamedTuple):
-    """Letters by script, a row a segment, and function words found in them."""
-
-    latin: NDArray[np.int64]
-    han: NDArray[np.int64]
-    kana: NDArray[np.int64]
-    hangul: NDArray[np.int64]
-    foreign: NDArray[np.int64]
-    english_words: NDArray[np.int64]
-    foreign_words: NDArray[np.int64]
-
-
-def _word_keys(words: list[str]) -> NDArray[np.uint64]:
-    return np.array(sorted({sum(ord(c) << 8 * i for i, c in enumerate(w)) for w in words}), np.uint64)
+def _labelled(sentence: str) -> list[int]:
+    """Where a quotation in another Latin language follows a colon: "…in German: Wir …"."""
+    cuts = []
+    for match in _LABELLED.finditer(sentence):
+        before = _WORD.findall(sentence[max(0, match.start() - 200) : match.start()])
+        after = _WORD.findall(sentence[match.end() : match.end() + 200])
+        if len(after) >= 4 and len(before) >= 2 and _english(before) > 0 > _english(after):
+            cuts.append(match.end())
+    return cuts
 
 
-_ENGLISH_KEYS = _word_keys(ENGLISH_WORDS)
-_FOREIGN_KEYS = _word_keys([word for word in FOREIGN_WORDS if word not in ENGLISH_WORDS])
-_LONGEST = 6
-
-
-def _function_words(points: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Where words of up to six ASCII letters start, and which are English or foreign function words."""
-    lower = points | 0x20
-    letter = (lower >= 0x61) & (lower <= 0x7A) | (points >= 0xC0) & (points < 0x250) | (points >= 0x1E00) & (points < 0x1F00)
-    edge = np.flatnonzero(letter[1:] != letter[:-1]) + 1
-    if letter.size and letter[0]:
-        edge = np.concatenate(([0], edge))
-    if edge.size % 2:
-        edge = np.concatenate((edge, [letter.size]))
-    starts, sizes = edge[0::2], edge[1::2] - edge[0::2]
-    short = sizes <= _LONGEST
-    starts, sizes = starts[short], sizes[short]
-    keys = np.zeros(starts.size, np.uint64)
-    for i in range(_LONGEST):
-        live = sizes > i
-        keys[live] |= lower[starts[live] + i].astype(np.uint64) << np.uint64(8 * i)
-    return starts, _member(keys, _ENGLISH_KEYS), _member(keys, _FOREIGN_KEYS)
-
-
-def _member(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:
-    at = np.searchsorted(known, keys).clip(0, known.size - 1)
-    found: NDArray[np.int64] = (known[at] == keys).astype(np.int64)
-    return found
-
-
-def count(text: str, ends: list[int]) -> Counts:
-    """Letters by script and function words of every segment of `text` that `ends` closes."""
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    index = points
-    if points.size and points.max() >= _ASTRAL:
-        han = (points >= 0x20000) & (points < 0x34000)
-        index = np.where(points < _ASTRAL, points, np.where(han, _ASTRAL_HAN, _ASTRAL))
-    stops = np.asarray(ends, np.int64)
-    # Wrapping sums: the difference is exact as long as one segment fits a lane.
-    total = np.concatenate((np.zeros(1, np.uint64), np.cumsum(_SCRIPTS[index], dtype=np.uint64)))
-    packed = np.diff(total[np.concatenate((np.zeros(1, np.int64), stops))])
-    lanes = [(packed >> np.uint64(_LANE * i) & np.uint64((1 << _LANE) - 1)).astype(np.int64) for i in range(5)]
-    starts, english, foreign = _function_words(points)
-    owner = np.searchsorted(stops, starts, side="right")
-    hits = [np.bincount(owner[words == 1], minlength=stops.size) for words in (english, foreign)]
-    return Counts(*lanes, *hits)
+def _english(words: list[str]) -> int:
+    lower = [words[0].lower(), *words[1:]]
+    return sum(word in ENGLISH_SET for word in lower) - sum(word in FOREIGN_SET for word in lower)
 
 
 def routes(text: str, ends: list[int]) -> list[int]:
@@ -165,137 +131,138 @@ def routes(text: str, ends: list[int]) -> list[int]:
         return []
     c = count(text, ends)
     weight = c.latin + HAN_WEIGHT * (c.han + c.kana) + 2 * c.hangul + c.foreign
-    japanese = c.kana > KANA_SHARE * (c.han + c.kana)
-    if c.kana.sum() > KANA_SHARE * (c.kana.sum() + c.han.sum()):  # kanji-only lines of a Japanese page
-        japanese |= c.han + c.kana > 0
-    strange = c.foreign + 2 * c.hangul + HAN_WEIGHT * np.where(japanese, c.han + c.kana, 0)
+    east = c.han + c.kana
     route = np.full(len(ends), -1)
-    chinese = (c.han > 0) & (HAN_WEIGHT * c.han >= c.latin)
-    route[chinese] = ZH
-    mixed = (c.han > 0) & (c.latin > 0) & (c.english_words > 0)
-    mixed |= (c.han > 0) & ~chinese
-    for i in np.flatnonzero(mixed):
-        route[i] = _matrix_language(text[ends[i - 1] if i else 0 : ends[i]], chinese[i], int(c.english_words[i]))
-    route[(2 * strange > weight) & (weight > 0)] = OTHER
+    route[east > 0] = ZH
+    route[c.kana > KANA_SHARE * east] = OTHER
+    kanji = np.flatnonzero((c.kana == 0) & (c.han > 0)).tolist() if _may_be_japanese(text, c) else []
+    for i in kanji:
+        if not grammar.is_chinese("".join(_HAN.findall(text[ends[i - 1] if i else 0 : ends[i]]))):
+            route[i] = OTHER
+    route[(c.hangul + c.foreign > 0) & (2 * c.hangul + c.foreign > c.latin + HAN_WEIGHT * east)] = OTHER
+    several = (c.latin > 0).astype(int) + (c.han > 0) + (c.kana > 0) + (c.hangul + c.foreign > 0) > 1
+    # With fewer letters than Han characters a sentence is Chinese without a closer look.
+    several &= (c.latin > c.han) | (c.kana + c.hangul + c.foreign > 0)
+    for i in np.flatnonzero(several).tolist():
+        route[i] = _mixed_route(text[ends[i - 1] if i else 0 : ends[i]])
+    unread = np.flatnonzero(route < 0).tolist() if _ADDRESSED.search(text) else []
+    for i in unread:
+        if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i]):
+            weight[i] = c.latin[i] = 0
+    if (route == ZH).any() or _FULL_WIDTH.search(text):
+        _join_fragments(text, ends, c, route)
     latin = np.flatnonzero((route < 0) & (c.latin > 0))
     if latin.size:
         route[latin] = _latin_routes(text, ends, c, latin)
     share = np.bincount(route[route >= 0], weight[route >= 0], minlength=3)
-    route[route < 0] = int(share.argmax()) if share.any() else OTHER
+    page = int(share.argmax()) if share.any() else OTHER
+    for i in np.flatnonzero(route < 0).tolist():
+        # A closing quotation mark belongs to who opened it.
+        closing = i > 1 and _CLOSING.match(text, ends[i - 1])
+        route[i] = route[i - 2] if closing else [*_line_mates(text, ends, route, i), page][0]
     return [int(r) for r in route]
 
 
-def _matrix_language(text: str, chinese: bool, english_words: int) -> int:
-    """The language whose grammar carries a sentence with both Han and Latin letters."""
-    particles = sum(char in CHINESE_WORDS for char in text)
-    if particles > english_words:
-        return ZH
-    if english_words >= 2 and english_words > particles:
-        return EN if not chinese or english_words >= 3 * (particles + 1) else ZH
-    return ZH if chinese or particles else EN
+def _join_fragments(text: str, ends: list[int], c: Counts, route: NDArray[np.int64]) -> None:
+    """Gives fragments of Latin text in a Chinese line, such as "(via)", the path of that line.
+
+    Full-width punctuation is Chinese as well: "Photo：Reuters".
+    """
+    for i in np.flatnonzero((route < 0) & (c.latin > 0) & (c.latin < 2 * MIN_LETTERS) & (c.english_words == 0)).tolist():
+        piece = text[ends[i - 1] if i else 0 : ends[i]]
+        beside = ZH in _line_mates(text, ends, route, i) or _FULL_WIDTH.search(piece)
+        if beside and not grammar.stands_alone(piece):
+            route[i] = ZH
+
+
+def _line_mates(text: str, ends: list[int], route: NDArray[np.int64], i: int) -> list[int]:
+    """The paths known of the segments behind and before one in its line, in this order."""
+    mates = []
+    if i + 1 < len(ends) and text[ends[i] - 1] not in BREAKS:
+        mates.append(int(route[i + 1]))
+    if i and text[ends[i - 1] - 1] not in BREAKS:
+        mates.append(int(route[i - 1]))
+    return [mate for mate in mates if mate >= 0]
+
+
+def _may_be_japanese(text: str, c: Counts) -> bool:
+    """Can text in Han alone be Japanese on this page?
+
+    On a page with kana it can; without any, only a short page is asked.
+    """
+    kana, han = int(c.kana.sum()), int(c.han.sum())
+    if kana:
+        return kana > KANA_SHARE * (kana + han)
+    return 0 < han <= MAX_KANJI and grammar.is_japanese("".join(_HAN.findall(text)))
+
+
+def detected(text: str, ends: list[int], paragraphs: list[int]) -> list[int]:
+    """The paths of a document's segments as langdetect's own detector sees them.
+
+    text, ends: as for `routes()`; paragraphs: the number of the paragraph of each segment. It
+    is asked once a paragraph and its segments share the answer: shorter text it guesses at,
+    and a call costs a millisecond. Paragraphs without features are `other`.
+    """
+    out: list[int] = []
+    start = 0
+    for i, end in enumerate(ends):
+        if i + 1 == len(ends) or paragraphs[i + 1] != paragraphs[i]:
+            answer = detect(text[start:end]) or ""
+            path = EN if answer == "en" else ZH if answer.startswith("zh") else OTHER
+            out += [path] * (i + 1 - len(out))
+            start = end
+    return out
+
+
+_ROUTE = {tokens.HAN: ZH, tokens.KANA: OTHER, tokens.FOREIGN: OTHER, tokens.LATIN: -1}
+
+
+def _mixed_route(segment: str) -> int:
+    """The path of a segment with letters of several scripts; -1 where its Latin text decides."""
+    found = mixed.runs(segment)
+    longest = max(found, key=lambda run: run.end - run.start, default=None)
+    return _ROUTE[longest.kind] if longest else OTHER
 
 
 def _latin_routes(text: str, ends: list[int], c: Counts, rows: NDArray[np.intp]) -> NDArray[np.int64]:
     """English or other, for the segments `rows` that hold Latin letters."""
-    english, foreign = int(c.english_words[rows].sum()), int(c.foreign_words[rows].sum())
-    if english + foreign == 0:
-        sample = " ".join(text[ends[i - 1] if i else 0 : ends[i]].strip() for i in rows[:50])
-        page = english_probability(sample[:1000], ENGLISH_PRIOR)
-    else:
-        page = (english + 1) / (english + foreign + 2)
-    out = np.where(page >= 0.5, EN, OTHER).repeat(rows.size)
-    strong = page > 0.8
-    for k, i in enumerate(rows):
-        hits, misses = c.english_words[i], c.foreign_words[i]
-        if hits > misses:
-            out[k] = EN
-        elif misses > hits or (c.latin[i] >= MIN_LETTERS and not (strong and misses == 0)):
-            if c.latin[i] < MIN_LETTERS and strong:
-                continue
-            piece = text[ends[i - 1] if i else 0 : ends[i]].strip()
+    hits, misses, letters = c.english_words[rows].tolist(), c.foreign_words[rows].tolist(), c.latin[rows].tolist()
+    page = _page(text, ends, rows, sum(hits), sum(misses))
+    strong = page > STRONG_PAGE
+    out = []
+    for k, i in enumerate(rows.tolist()):
+        start, end = ends[i - 1] if i else 0, ends[i]
+        accent = not text[start:end].isascii() and _ACCENT.search(text, start, end) is not None
+        if hits[k] > misses[k] + (2 if accent else 0):
+            path = EN
+        elif letters[k] < MIN_LETTERS and not misses[k]:
+            path = EN if page >= 0.5 else OTHER
+        elif strong and (letters[k] < MIN_LETTERS or (not misses[k] and not accent)):
+            path = EN
+        else:
             prior = min(max(page, 1 - ENGLISH_PRIOR), ENGLISH_PRIOR)
-            out[k] = EN if english_probability(piece[:400], prior) >= 0.5 else OTHER
-    return out
+            path = (
+                EN
+                if english_probability(text[start:end].strip()[:400], ACCENT_PRIOR if accent and not strong else prior) >= 0.5
+                else OTHER
+            )
+        out.append(path)
+    return np.array(out)
 
 
-class _Profiles(NamedTuple):
-    rows: dict[str, int]
-    log_probability: NDArray[np.float64]  # n-gram x language; the last row is for unseen n-grams
+def _page(text: str, ends: list[int], rows: NDArray[np.intp], english: int, foreign: int) -> float:
+    """The probability that Latin text on this page is English: by its function words, else by its n-grams."""
+    if english + foreign:
+        return (english + 2 * ENGLISH_PRIOR) / (english + foreign + 2)
+    sample = " ".join(text[ends[i - 1] if i else 0 : ends[i]].strip() for i in rows[:50].tolist())[:1000]
+    labels = sum(word.lower() in grammar.LABEL_WORDS for word in _WORD.findall(sample))
+    if labels and sample.isascii():
+        return ENGLISH_PRIOR
+    return english_probability(sample, ACCENT_PRIOR if rows.size == 1 and _ACCENT.search(sample) else ENGLISH_PRIOR)
 
 
-_profiles: _Profiles | None = None
-_lock = threading.Lock()
-_UNSEEN = 5e-6
-
-
-def _load_profiles() -> _Profiles:
-    global _profiles
-    with _lock:
-        if _profiles is None:
-            spec = importlib.util.find_spec("langdetect")
-            if spec is None or not spec.submodule_search_locations:
-                raise InputError("langdetect is not installed: its language profiles are needed; pip install langdetect")
-            folder = Path(next(iter(spec.submodule_search_locations))) / "profiles"
-            index: dict[str, int] = {}
-            cells: list[tuple[int, int, float]] = []
-            for column, name in enumerate(LATIN_LANGUAGES):
-                profile = json.loads((folder / name).read_text("utf-8"))
-                for gram, frequency in profile["freq"].items():
-                    row = index.setdefault(gram, len(index))
-                    cells.append((row, column, frequency / profile["n_words"][len(gram) - 1]))
-            matrix = np.zeros((len(index) + 1, len(LATIN_LANGUAGES)))
-            rows, columns, values = zip(*cells, strict=True)
-            matrix[rows, columns] = values
-            _profiles = _Profiles(index, np.log(matrix + _UNSEEN))
-    return _profiles
-
-
-@lru_cache(maxsize=65_536)
-def english_probability(text: str, prior: float) -> float:
-    """The posterior probability that Latin text is English, given the prior of its page."""
-    profiles = _profiles or _load_profiles()
-    words = re.findall(r"[^\W\d_]+", text)
-    rows = []
-    for word in words:
-        padded = f" {word.lower() if word.isupper() else word} "
-        for size in (1, 2, 3):
-            for at in range(len(padded) - size + 1):
-                gram = padded[at : at + size]
-                if gram != " " and (row := profiles.rows.get(gram)) is not None:
-                    rows.append(row)
-    english = LATIN_LANGUAGES.index("en")
-    log_prior = np.full(len(LATIN_LANGUAGES), math.log((1 - prior) / (len(LATIN_LANGUAGES) - 1)))
-    log_prior[english] = math.log(prior)
-    # Overlapping n-grams repeat each other's evidence; half of it is nearer the truth.
-    score = log_prior + 0.5 * profiles.log_probability[rows].sum(0)
-    score = np.exp(score - score.max())
-    return float(score[english] / score.sum())
-
-
-_ENGLISH_RUN = re.compile(r"[A-Za-z\"“‘'][^\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff0c\uff01\uff1f\u3002]*")
-_WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
-_HAN_TEXT = re.compile(r"[\u3400-\u9fff]")
-_ENGLISH_SET = frozenset(ENGLISH_WORDS)
-
-
-def switches(sentence: str) -> list[int]:
-    """Where a sentence that mixes Han and Latin letters changes its language for good.
-
-    Terms, names and titles of a few words stay with the sentence around them; a run of five
-    words with a function word among them is English of its own, unless the Han text beside
-    it is a gloss in brackets. Returns offsets into `sentence`, ascending, possibly none.
-    """
-    cuts = set()
-    for match in _ENGLISH_RUN.finditer(sentence):
-        words = _WORD.findall(match.group())
-        if len(words) < 5 or not any(word in _ENGLISH_SET for word in words):
-            continue
-        before, after = sentence[: match.start()], sentence[match.end() :]
-        if len(_HAN_TEXT.findall(before)) >= 2 and before.rstrip()[-1:] not in "(（《【[":
-            cuts.add(match.start())
-        if len(_HAN_TEXT.findall(after)) >= 2:
-            end = match.end()
-            if match.group().rstrip()[-1:] in "(（":
-                continue
-            cuts.add(end)
-    return sorted(cuts)
+def chinese_script(text: str, ends: list[int], paths: list[int]) -> str | None:
+    """ "Hans" or "Hant", by most of the characters that decide in the Chinese segments of a document; or None."""
+    if ZH not in paths:
+        return None
+    return han.script("".join(text[ends[i - 1] if i else 0 : ends[i]] for i, path in enumerate(paths) if path == ZH))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import features, model, segment, split, store
+from classifier import features, language, model, segment, split, store
 from classifier.decide import STEPS, Result, pool
 from classifier.schema import LABELS, InputError, Limits, Policy, Segments
 
@@ -21,10 +21,11 @@ class Classifier:
     may be shared between threads, and pickled: another process loads the model by its path.
     """
 
-    def __init__(self, stored: store.Stored, policy: Policy, limits: Limits) -> None:
+    def __init__(self, stored: store.Stored, policy: Policy, limits: Limits, language_id: str = "exact") -> None:
         self._stored = stored
         self._policy = policy
         self._limits = limits
+        self._language_id = language_id
 
     @classmethod
     def load(
@@ -33,19 +34,26 @@ class Classifier:
         *,
         policy: Policy | None = None,
         limits: Limits | None = None,
+        language_id: str = "exact",
     ) -> Classifier:
         """Loads and verifies a model.
 
         path: a model folder; the shipped model without one. policy: decides what is kept,
         `Policy.balanced()` without one. limits: bounds on segments, batches and model files.
+        language_id: who decides the language of a text: "exact", script, function words and
+        n-gram profiles; or "langdetect", its own detector, asked once a paragraph with a
+        fixed seed (slow, and often wrong on short or mixed text).
 
-        Raises ModelNotFound, ModelDamaged or ModelUnsupported when the folder is refused.
+        Raises ModelNotFound, ModelDamaged or ModelUnsupported when the folder is refused, and
+        InputError for an unknown `language_id`.
         """
+        if language_id not in language.LANGUAGE_IDS:
+            raise InputError(f"unknown language_id {language_id!r}: use one of {', '.join(language.LANGUAGE_IDS)}")
         limits = limits or Limits()
-        return cls(store.load(path, limits), policy or Policy(), limits)
+        return cls(store.load(path, limits), policy or Policy(), limits, language_id)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reload, (str(self._stored.folder), self._policy, self._limits)
+        return _reload, (str(self._stored.folder), self._policy, self._limits, self._language_id)
 
     @property
     def info(self) -> Mapping[str, Any]:
@@ -113,12 +121,13 @@ class Classifier:
             yield batch
 
     def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
-        cuts = split.split(self._stored.model, texts, [segment.cut(text, self._limits) for text in texts])
+        cuts = [segment.cut(text, self._limits, self._language_id) for text in texts]
+        cuts = split.split(self._stored.model, texts, cuts, self._language_id)
         rows = features.rows(texts, cuts)
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
         for text, cut, start in zip(texts, cuts, rows.documents[:-1].tolist(), strict=True):
             yield text, cut, scores[start : start + len(cut)]
 
 
-def _reload(folder: str, policy: Policy, limits: Limits) -> Classifier:
-    return Classifier.load(folder, policy=policy, limits=limits)
+def _reload(folder: str, policy: Policy, limits: Limits, language_id: str) -> Classifier:
+    return Classifier.load(folder, policy=policy, limits=limits, language_id=language_id)

@@ -73,7 +73,8 @@ class ModelUnsupported(ModelError):
 class Limits:
     """Bounds that keep one bad input from taking the machine.
 
-    segment_characters: a segment is cut at this length even without punctuation.
+    segment_characters: a segment is cut at this length even without punctuation; 4,095 at
+        most, whatever is asked for.
     batch_characters: how much text one pass of the kernel scores; temporaries of this
         size stay in the processor's cache.
     model_bytes: the largest file of a model folder that is read.
@@ -91,11 +92,13 @@ class Segments:
     ends: where each segment ends; it starts where the one before it ends, the first at 0.
     paragraphs: the number of the paragraph (line) each lies in, ascending from 0.
     languages: the path of each, as an index into `LANGUAGES`.
+    chinese_script: of the whole document: "Hans", "Hant" or None; see `Quality`.
     """
 
     ends: list[int]
     paragraphs: list[int]
     languages: list[int]
+    chinese_script: str | None = None
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -136,6 +139,8 @@ class Quality:
     content_share and kept_share: the share labelled content and the share that the
         policy keeps, 0 to 1 (0 for a document without characters).
     languages: the share of non-space characters by language path, largest first.
+    chinese_script: "Hans" or "Hant", whichever most characters of the Chinese segments
+        belong to, or None where there is no Chinese or no character decides.
     worst: the most certain boilerplate span, or None where there is none.
     """
 
@@ -144,6 +149,7 @@ class Quality:
     content_share: float
     kept_share: float
     languages: dict[Language, float]
+    chinese_script: str | None
     worst: Span | None
 
     def as_dict(self) -> dict[str, object]:
@@ -154,6 +160,7 @@ class Quality:
             "content_share": self.content_share,
             "kept_share": self.kept_share,
             "languages": {language.value: share for language, share in self.languages.items()},
+            "chinese_script": self.chinese_script,
             "worst": self.worst.as_dict() if self.worst else None,
         }
 

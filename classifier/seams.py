@@ -104,6 +104,7 @@ _ASKED = re.compile(r"\b(?:[Ww]hat|[Hh]ow|[Ww]hy|[Ww]ho|[Ww]hich|[Ww]hen|[Ww]her
 _LAST_WORD = re.compile(r"\S*(?=\s\Z)")
 _HEAD = re.compile(rf"{_phrases(_HEADS)}{BLANK}?[:：】]")
 _ROOM_BEHIND = re.compile(rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
+_COPYRIGHT = re.compile(r"(?i:copyright)\s*\Z")
 _OPENED = '“‘"「『《（(【'  # what stands behind one of these opens no piece
 _NO_ROOM = f"，、,{_OPENED}"
 
@@ -206,8 +207,10 @@ def seams(text: str) -> Iterator[int]:
     """
     han = not text.isascii() and _ANY_HAN.search(text)
     for match in _OPENING.finditer(text, 1):
-        if _ROOM_BEHIND.search(text, max(0, match.start() - 8), match.start()):
-            yield match.start()
+        at = match.start()
+        signed = match.group() == "©" and _COPYRIGHT.search(text, max(0, at - 12), at)
+        if not signed and _ROOM_BEHIND.search(text, max(0, at - 8), at):
+            yield at
     yield from _fresh(text)
     if han:
         yield from _chinese(text)

@@ -7,8 +7,8 @@ once over the whole text and whose repetitions cannot overlap, so the time is li
 
 from __future__ import annotations
 
+import bisect
 import re
-from collections.abc import Iterator
 
 from classifier import language
 from classifier.schema import Limits, Segments
@@ -35,29 +35,28 @@ _OPENERS = frozenset(
     "before however meanwhile according his her their our there what why how since although by with from".split()
 )
 _SHORT_OPENERS = frozenset("A I In It At On As He We If My So No To By Or Do Is An".split())
-# Only text with letters beyond Latin can change its script inside a sentence.
-_STRANGE = re.compile(r"[\u0370-\u1dff\u2e80-\ud7ff\uf900-\ufaff\uff21-\uffef\U00020000-\U0003ffff]")
-_LATIN_RUN = re.compile(r"[A-Za-z]{2}")
 
 
-def cut(text: str, limits: Limits | None = None) -> Segments:
+def cut(text: str, limits: Limits | None = None, language_id: str = "exact") -> Segments:
     """Cuts a document into segments that tile it.
 
     text: any string, lone surrogates and NULs included. limits: bounds the length of a
-    segment. Returns the columns; an empty text has none.
+    segment. language_id: who decides its path, one of `language.LANGUAGE_IDS`; the cuts are
+    the same. Returns the columns; an empty text has none.
     """
     lines = _lines(text)
     found = {*lines, *_sentence_ends(text)}
     found.update(_BLANKS.match(text, at).end() for at in seams(text))  # type: ignore[union-attr]
-    ends = _cap(text, _tile(text, sorted(found), lines), (limits or Limits()).segment_characters)
-    if not text.isascii() and _STRANGE.search(text):
-        ends = _tile(text, sorted({*ends, *_switches(text, ends)}), lines)
+    ends = _switched(text, _tile(text, sorted(found), lines), lines)
+    ends = _cap(text, ends, min((limits or Limits()).segment_characters, language.LONGEST))
     breaks, paragraphs = set(lines), []
     number = 0
     for end in ends:
         paragraphs.append(number)
         number += end in breaks
-    return Segments(ends, paragraphs, language.routes(text, ends))
+    exact = language_id == "exact"
+    paths = language.routes(text, ends) if exact else language.detected(text, ends, paragraphs)
+    return Segments(ends, paragraphs, paths, language.chinese_script(text, ends, paths))
 
 
 def _lines(text: str) -> list[int]:
@@ -96,14 +95,21 @@ def _tile(text: str, ends: list[int], lines: list[int]) -> list[int]:
     return out
 
 
-def _switches(text: str, ends: list[int]) -> Iterator[int]:
-    """Where a sentence changes its language for good."""
-    start = 0
-    for end in ends:
-        piece = text[start:end]
-        if not piece.isascii() and _STRANGE.search(piece) and _LATIN_RUN.search(piece):
-            yield from (start + at for at in language.switches(piece))
-        start = end
+def _switched(text: str, ends: list[int], lines: list[int]) -> list[int]:
+    """The same ends, and those where a sentence changes its language for good."""
+    if text.isascii() and ": " not in text:
+        return ends
+    out: list[int] = []
+    start = first = 0
+    for stop in lines:
+        last = bisect.bisect_right(ends, stop, first)
+        line = text[start:stop]
+        if line.isascii() and ": " not in line:
+            out += ends[first:last]
+        else:
+            out += (start + end for end in language.switches(line, [end - start for end in ends[first:last]]))
+        start, first = stop, last
+    return out
 
 
 def _sentence_ends(text: str) -> list[int]:

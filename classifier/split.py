@@ -65,11 +65,11 @@ class Pieces(NamedTuple):
     grams: NDArray[np.int64]
 
 
-def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments]) -> list[Segments]:
+def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments], language_id: str = "exact") -> list[Segments]:
     """Cuts segments again where the model hears two kinds of text in one.
 
     model: only its first stage is used. texts, cuts: documents and what `segment.cut` made of
-    them. Returns a cut for each, the same object where nothing was found.
+    them; language_id: as given to it. Returns a cut for each, the same object where nothing was found.
     """
     found, pieces, offsets = take_apart(model, texts, cuts)
     added = np.sort(found.at[_choose(model, found, pieces)])
@@ -82,9 +82,9 @@ def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments]) -
         order = np.argsort(ends)
         paragraphs = np.concatenate((cut.paragraphs, lines))[order].tolist()
         routes = np.array(cut.languages)[np.searchsorted(cut.ends, ends[order])].tolist()
-        if _HAN.search(texts[number]):  # only then may the parts of a segment differ in language
+        if language_id == "exact" and _HAN.search(texts[number]):  # only then may the parts of a segment differ in language
             routes = language.routes(texts[number], ends[order].tolist())
-        out[number] = Segments(ends[order].tolist(), paragraphs, routes)
+        out[number] = Segments(ends[order].tolist(), paragraphs, routes, cut.chinese_script)
     return out
 
 

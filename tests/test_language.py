@@ -1,10 +1,15 @@
+import importlib
+import os
+import random
+import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from classifier import language, segment
-from classifier.schema import LANGUAGES
+from classifier import profiles, segment
+from classifier.schema import LANGUAGES, Limits
 
 
 def path(text):
@@ -48,24 +53,165 @@ def test_short_menu_entries_follow_an_english_page():
     assert path(page) == ["en", "en", "en"]
 
 
-def test_a_cold_start_from_many_threads_gives_one_answer(monkeypatch):
-    monkeypatch.setattr(language, "_profiles", None)
-    language.english_probability.cache_clear()
+def test_fragments_of_a_chinese_line_follow_it_and_buttons_do_not():
+    assert path("渡轮停航，港口关闭。（via）") == ["zh", "zh"]
+    assert path("渡轮停航，港口关闭。Subscribe now!") == ["zh", "en"]
+
+
+def test_a_closing_quotation_mark_belongs_to_who_quotes():
+    text = "船长说：“We are not sailing today.”"
+    cut = segment.cut(text)
+    assert [text[a:b] for a, b in zip([0, *cut.ends], cut.ends, strict=False)] == [
+        "船长说：“",
+        "We are not sailing today.",
+        "”",
+    ]
+    assert path(text) == ["zh", "en", "zh"]
+
+
+def test_an_address_alone_says_nothing_of_its_language():
+    assert path("https://example.org/ferry?id=7") == ["other"]
+    assert path("https://example.org/ferry?id=7\n渡轮停航，港口关闭。") == ["zh", "zh"]
+
+
+def test_tickers_alone_are_english():
+    assert path("ETH/USDT -1.4% BNB +0.2%") == ["en"]
+
+
+@pytest.mark.parametrize("text", ["予約受付", "経済学会", "新着記事", "検索"])
+def test_a_page_of_one_japanese_line_in_kanji_is_other(text):
+    assert path(text) == ["other"]
+
+
+@pytest.mark.parametrize("text", ["預約掛號", "经济学会", "大事記", "社会", "記者會"])
+def test_a_page_of_one_chinese_line_is_chinese(text):
+    assert path(text) == ["zh"]
+
+
+def test_kanji_lines_follow_a_page_with_kana():
+    assert path("東京\n港は一年間閉鎖されることになった。") == ["other", "other"]
+    assert path("东京的港口\nおはようございます") == ["zh", "other"]
+
+
+def test_a_foreign_quotation_behind_a_colon_is_cut_off():
+    assert path("The captain said in German: Wir fahren heute nicht und morgen auch nicht.") == ["en", "other"]
+
+
+TEXTS = [
+    "渡轮停航，港口关闭。Subscribe now!",
+    "Fotos\nDer Hafen bleibt heute wegen des Sturms geschlossen.",
+    "Ferry timetable\nPrices",
+    "Porto chiuso per maltempo",
+    "検索",
+    "His nickname 老船长 means old captain.",
+]
+
+
+def test_a_cold_start_from_16_threads_gives_one_answer(monkeypatch):
+    monkeypatch.setattr(profiles, "_profiles", None)
+    profiles.english_probability.cache_clear()
     barrier, answers = threading.Barrier(16), []
 
     def ask():
         barrier.wait()
-        answers.append(language.english_probability("Brücke Straße geschlossen Verkehr", 0.5))
+        answers.append(tuple(tuple(path(text)) for text in TEXTS))
 
     threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(answers)) == 1
-    assert answers[0] < 0.5
+    assert len(answers) == 16
+    assert set(answers) == {tuple(tuple(path(text)) for text in TEXTS)}
+
+
+def test_the_order_of_documents_changes_nothing():
+    first = {text: path(text) for text in TEXTS}
+    for seed in range(5):
+        profiles.english_probability.cache_clear()
+        order = random.Random(seed).sample(TEXTS, len(TEXTS))
+        assert {text: path(text) for text in order} == first
+
+
+def test_hash_seeds_change_nothing():
+    program = (
+        "from classifier import profiles, segment;"
+        f"print([segment.cut(t).languages for t in {TEXTS!r}], profiles.english_probability('porto chiuso', 0.5).hex())"
+    )
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("0", "1", "4711")
+    }
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 1_000_000,
+        "港" * 1_000_000,
+        "港a" * 300_000,
+        "港 port " * 100_000,
+        "港(a)" * 100_000,
+        "港“port of the sea is here”" * 20_000,
+        "e" + "\u0301" * 100_000 + "港",
+        "港" + "." * 300_000 + "a",
+        "港1" * 300_000,
+        "港a.b" * 100_000,
+        "ß: " * 200_000,
+        "港" + "a-" * 200_000,
+        "港口 https://" + "x." * 200_000,
+        "か港 " * 200_000,
+    ],
+    ids=lambda text: repr(text[:9]),
+)
+def test_a_megabyte_without_a_sentence_takes_time_in_proportion(text):
+    start = time.perf_counter()
+    segment.cut(text)
+    assert time.perf_counter() - start < 20
 
 
 def test_langdetect_itself_is_never_imported():
-    path("Wörter ohne klare Zuordnung")
-    assert "langdetect" not in sys.modules
+    program = (
+        f"import sys; from classifier import segment; [segment.cut(t) for t in {TEXTS!r}]; print('langdetect' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"False\n"
+
+
+def detected(text):
+    return [LANGUAGES[number] for number in segment.cut(text, language_id="langdetect").languages]
+
+
+def test_langdetects_own_detector_is_asked_once_a_paragraph():
+    text = "The port will stay closed until the storm has passed. 港口关闭。\nDer Hafen bleibt wegen Sturm geschlossen.\n12:30"
+    assert detected(text) == ["en", "en", "other", "other"]
+    assert segment.cut(text).ends == segment.cut(text, language_id="langdetect").ends
+
+
+def test_langdetects_answer_does_not_depend_on_threads_or_on_other_users_of_it(monkeypatch):
+    monkeypatch.setattr(profiles, "_factory", None)
+    barrier, answers = threading.Barrier(16), []
+    lines = ["Home news", "Porto chiuso", "港口", "Prices", "Der Hafen", "menu de la mer"]
+
+    def ask(seed):
+        barrier.wait()
+        importlib.import_module("langdetect").DetectorFactory.seed = seed
+        random.seed(seed)
+        answers.append(tuple(detected(line)[0] for line in random.Random(seed).sample(lines * 3, 18) if line == "Home news"))
+        answers.append(tuple(detected(line)[0] for line in lines))
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    importlib.import_module("langdetect").DetectorFactory.seed = None
+    assert len(answers) == 32
+    assert len(set(answers)) == 2
+
+
+def test_a_limit_beyond_what_the_counters_hold_changes_no_path():
+    long = "港" * 9_000
+    assert {LANGUAGES[number] for number in segment.cut(long, Limits(segment_characters=100_000)).languages} == {"zh"}

@@ -104,3 +104,33 @@ def test_another_process_gives_the_same_bytes(clf, seed):
         [sys.executable, "-c", program], capture_output=True, check=True, env={"PYTHONHASHSEED": seed, "PATH": ""}
     )
     assert ran.stdout == b"".join(dump(clf.label(text).as_dict()) for text in TEXTS)
+
+
+def test_langdetects_detector_can_be_asked_for_and_survives_pickling():
+    text = "港口 Hafen\nDer Hafen bleibt wegen des Sturms heute geschlossen."
+    other = Classifier.load(language_id="langdetect")
+    assert [span.language for span in other.label(text).paragraphs][-1] == "other"
+    assert pickle.loads(pickle.dumps(other)).label(text).spans == other.label(text).spans
+    assert pickle.loads(pickle.dumps(other))._language_id == "langdetect"
+
+
+def test_an_unknown_language_id_is_refused_with_what_there_is():
+    with pytest.raises(InputError, match="unknown language_id 'fasttext': use one of exact, langdetect"):
+        Classifier.load(language_id="fasttext")
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("港务局周一关闭了码头。", "Hans"),
+        ("港務局週一關閉了碼頭。", "Hant"),
+        ("港務局週一關閉了碼頭，東邊的燈塔也關了。\nThe port is closed.\n关门", "Hant"),
+        ("The port is closed.", None),
+        ("港は閉鎖されることになった。", None),
+        ("", None),
+    ],
+)
+def test_quality_tells_simplified_from_traditional(clf, text, script):
+    quality = clf.label(text).quality
+    assert quality.chinese_script == script
+    assert quality.as_dict()["chinese_script"] == script
