@@ -138,6 +138,7 @@ _HAN_START = rf"(?=[{HAN}【《（「“])(?![的即可查看了进進行或和�
 _LINKS = r"(?! ?[^\s。，,:：]{1,10} ?[:：] ?(?:https?:|www\.|@))"
 _ADDRESS_END = rf"(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}"
 _CONTACTS = "hats[Aa]pp|eChat|elegram|nstagram|-?mail|acebook"
+_INSIDE = r"[^（）()\n]"
 _RIGHTS = "侵删|侵權|侵权|版权|版權|追究|编辑|編輯|责编|源：|源:|记者|如涉及|来自|來自|图文来|转载"
 _BEGINS, _ENDS = False, True
 _RULE = "=_*~—─━＝－-"
@@ -178,8 +179,8 @@ _LATIN_RULES = (
 _HAN_RULES = (
     # A call or a notice that ends without a mark, and remarks in brackets.
     ("", _ENDS, rf"{_phrases(_CALLS_END)}{_CHINESE_START}"),
-    ("", _BEGINS, rf"[（(](?:{_REMARK})"),
-    (_RIGHTS, _ENDS, rf"[（(][^（）()\n]{{0,99}}(?:{_RIGHTS}|{_REMARK})[^（）()\n]{{0,99}}[）)](?=[{HAN}])"),
+    (_RIGHTS, _BEGINS, rf"[（(](?:{_REMARK})"),
+    (_RIGHTS, _ENDS, rf"[（(](?={_INSIDE}{{1,200}}[）)][{HAN}]){_INSIDE}{{0,99}}(?:{_RIGHTS}|{_REMARK}){_INSIDE}{{0,99}}[）)]"),
 )
 
 
