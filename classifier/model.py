@@ -79,6 +79,11 @@ def pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
 
 def local_logits(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.float64]:
     """The first stage: logits of each segment by its own n-grams, rows x labels."""
+    return sums_to_logits(model, local_sums(model, rows, grams), gram_count(rows), rows.language)
+
+
+def local_sums(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.int64]:
+    """The weights of each segment's n-grams, added up: rows x labels. Those of a run of segments add up too."""
     table = np.repeat(rows.language, np.diff(rows.bounds)).astype(np.uint32) << np.uint32(model.bits)
     flat = model.weights.reshape(-1)
     words = np.zeros(rows.grams.size - 1, np.uint64)
@@ -89,10 +94,15 @@ def local_logits(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) 
     odd = _segment_sums(words >> np.uint64(16) & _LANES, rows.bounds)
     low, high = np.uint64(0xFFFFFFFF), np.uint64(32)
     sums = np.stack([even & low, odd & low, even >> high, odd >> high], axis=1).astype(np.int64)
-    count = gram_count(rows)
-    centred = sums - 128 * count[:, None]
-    norm = model.scale[rows.language] / np.sqrt(np.maximum(count, 1))
-    result: NDArray[np.float64] = centred * norm[:, None] + model.bias[rows.language]
+    return sums - 128 * gram_count(rows)[:, None]
+
+
+def sums_to_logits(
+    model: Model, sums: NDArray[np.int64], count: NDArray[np.int64], routes: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Logits from the sums of weights of so many n-grams, by language: rows x labels."""
+    norm = model.scale[routes] / np.sqrt(np.maximum(count, 1))
+    result: NDArray[np.float64] = sums * norm[:, None] + model.bias[routes]
     return result
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import features, language, model, segment, store
+from classifier import features, language, model, segment, split, store
 from classifier.decide import STEPS, Result, pool
 from classifier.schema import LABELS, InputError, Limits, Policy, Segments
 
@@ -122,6 +122,7 @@ class Classifier:
 
     def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
         cuts = [segment.cut(text, self._limits, self._language_id) for text in texts]
+        cuts = split.split(self._stored.model, texts, cuts, self._language_id)
         rows = features.rows(texts, cuts)
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
         for text, cut, start in zip(texts, cuts, rows.documents[:-1].tolist(), strict=True):

@@ -56,9 +56,3 @@ def test_pack_keeps_the_sign_and_the_label_of_every_weight():
     weights = np.array([[[0, 0, 0, 0], [-128, 127, 0, 5]]], np.int8)
     word = int(stages.pack(weights)[0, 1])
     assert [(word >> 16 * lane & 0xFFFF) - 128 for lane in range(4)] == [-128, 127, 0, 5]
-
-
-def test_inputs_are_as_many_as_the_network_reads():
-    rows = features.rows(TEXTS, [segment.cut(text) for text in TEXTS])
-    scores = np.zeros((len(rows.language), 4), np.int64)
-    assert stages.context_inputs(rows, scores, features.buckets(rows.grams, rows.bounds)).shape == (len(scores), stages.INPUTS)

@@ -37,6 +37,7 @@ def test_no_segment_is_longer_than_the_limit(text):
     ("text", "second"),
     [
         ("The lane is open across the strait.BRIGHT Desk helps brands grow.", "BRIGHT Desk helps brands grow."),
+        ("Pour it back into the pot.My blender is old.", "My blender is old."),
         ("The figures show a decline Sign up here for our letter.", "Sign up here for our letter."),
         ("The figures show a decline of 4% © 2026 Harbour Ledger", "© 2026 Harbour Ledger"),
         ("“The lane is open.” Ships wait.", "Ships wait."),
@@ -74,3 +75,41 @@ def test_blank_lines_belong_to_the_paragraph_above_and_a_first_one_to_the_first(
 def test_white_space_alone_is_one_segment_and_nothing_is_none():
     assert pieces(" \n\t\n ") == [" \n\t\n "]
     assert pieces("") == []
+
+
+MILLION = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "x",
+        "中",
+        ".",
+        "。",
+        "! ",
+        "(",
+        "（如涉及",
+        "://",
+        "www.",
+        "@a",
+        "#a",
+        "-",
+        "Source: Ab ",
+        "x The y ",
+        "About Ab ",
+        "a\u0301",
+    ],
+)
+def test_a_million_characters_without_an_end_are_cut_in_linear_time(unit):
+    text = (unit * (MILLION // len(unit) + 1))[:MILLION]  # time that grows with the square would take hours
+    assert segment.cut(text).ends[-1] == MILLION
+
+
+def test_a_million_lines_of_one_character_are_a_million_segments():
+    assert len(segment.cut("x\n" * MILLION).ends) == MILLION
+
+
+def test_a_hundred_thousand_combining_marks_are_capped_like_any_text():
+    ends = segment.cut("e" + "\u0301" * 100_000).ends
+    assert len(ends) == 100_001 // Limits().segment_characters + 1

@@ -23,7 +23,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import floret
 
-from classifier import segment
+from classifier import segment, split, store
 from classifier.pipeline import Classifier
 from training import data
 
@@ -39,11 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = [" ".join(piece.split()) for text in texts for piece in _pieces(text)]
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) / 1e6
     classifier = Classifier.load()
+    model, cuts = store.load().model, [segment.cut(text) for text in texts]
     tasks: dict[str, Callable[[], object]] = {
         "label_many, spans and all": lambda: [result.as_dict() for result in classifier.label_many(texts)],
         "label_many": lambda: classifier.label_many(texts),
         "label, one by one": lambda: [classifier.label(text) for text in texts],
         "cutting and routing alone": lambda: [segment.cut(text) for text in texts],
+        "cutting again by scores alone": lambda: split.split(model, texts, cuts),
         "fastText predict, segments cut": lambda: fitted.predict(lines),
     }
     times: dict[str, list[float]] = {name: [] for name in tasks}

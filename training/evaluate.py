@@ -4,7 +4,10 @@
 
 Prints, per suite and over all: macro-F1 and F1 of the labels over annotated units, the share
 of content characters that the policy removes (lost) and of boilerplate that it keeps (kept).
-A unit's prediction is the label over most of its non-space characters.
+A unit's prediction is the label over most of its non-space characters. Then the cuts: how many
+borders between units of different labels a segment ends at, and how many pieces a unit is in.
+Of a file whose records have `spans` that tile the text in place of `units`, it prints the F1
+of exact spans instead (`training.cuts` says what is exact).
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from numpy.typing import NDArray
 from classifier.decide import Result
 from classifier.pipeline import Classifier
 from classifier.schema import LABELS, PRESETS, ClassifierError, Policy
-from training import data
+from training import cuts, data
 
 # A label with fewer units than this in a suite is left out of its macro-F1.
 FEW_UNITS = 10
@@ -40,14 +43,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="a file for all figures")
     options = parser.parse_args(arguments)
     try:
-        documents = data.read(options.files)
+        tiled = [path for path in options.files if cuts.is_tiled(path)]
+        documents = data.read([path for path in options.files if path not in tiled])
         classifier = Classifier.load(options.model, policy=Policy(options.policy))
         results = classifier.label_many([document.text for document in documents])
+        for path in tiled:
+            print_exact(path, classifier)
     except ClassifierError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    if not documents:
+        return 0
     figures = score(documents, results)
     print(table(figures))
+    print(cuts.table(cuts.report(documents, results)))
     truth, probabilities = unit_probabilities(documents, results)
     print(f"expected calibration error {calibration_error(truth, probabilities):.3f}")
     if options.json:
@@ -59,6 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plots.confusion(truth, probabilities.argmax(1), options.plots / "confusion.png")
         plots.calibration(truth, probabilities, options.plots / "calibration.png")
     return 0
+
+
+def print_exact(path: Path, classifier: Classifier) -> None:
+    """Prints F1 of exact spans of a file of tiled documents, and what perfect labels of our segments would give."""
+    documents = cuts.read_tiled(path)
+    results = classifier.label_many([document.text for document in documents])
+    print(f"{path.name}: F1 of exact spans of {len(documents)} documents")
+    for group, row in cuts.exact(documents, results).items():
+        print(f"{group:12} {row['model']:.3f}   with perfect labels of the same segments {row['cuts']:.3f}")
 
 
 def report(documents: Sequence[data.Document], classifier: Classifier) -> Report:

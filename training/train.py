@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import features, segment, store
+from classifier import features, segment, split, store
 from classifier.model import Model, read_context
 from classifier.pipeline import Classifier
 from classifier.schema import LABELS, LANGUAGES, ClassifierError, InputError
 from training import augment, card, choose, data, evaluate, fit
 
 FOLDS = 5
+BATCH = 32  # documents read at once
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,10 +127,10 @@ def _fit_heads(
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """What the second stage is fitted on, a row a segment; `rows` are those with a label.
+    """What the second stage is fitted on, a row a segment.
 
-    label: UNLABELLED where there is none. annotated: whether it stands in a document as it was
-    annotated, and not in one of our own or a rearranged one. size: characters.
+    label: UNLABELLED where there is none. size: characters. annotated: whether it stands in a
+    document as it was annotated, and not in one of our own or a rearranged one.
     """
 
     inputs: NDArray[np.int16]
@@ -139,33 +140,37 @@ class _Stage:
     fold: NDArray[np.int64]
     weight: NDArray[np.float64]
     annotated: NDArray[np.bool_]
-    rows: NDArray[np.intp]
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """The rows that have a label."""
+        return np.flatnonzero(self.label >= 0)
 
 
 def _read_stage(
     heads: Sequence[Model], documents: Sequence[data.Document], folds: NDArray[np.int64], annotated: int, settings: fit.Settings
 ) -> _Stage:
-    """Every document through the first stage that was fitted without its fold."""
+    """Every document through the first stage that was fitted without its fold; the first `annotated` are that."""
     found: list[tuple[NDArray[Any], ...]] = []
-    for number, document in enumerate(documents):
-        head = heads[folds[number]]
-        cut = segment.cut(document.text)
-        rows = features.rows([document.text], [cut])
-        count = len(cut)
-        weight = 1.0 if number < annotated else settings.rearranged
-        found.append(
-            (
-                read_context(head, rows).astype(np.int16),
-                data.segment_labels(document, cut),
-                rows.language,
-                np.diff([0, *cut.ends]),
-                np.full(count, folds[number]),
-                np.full(count, weight),
-                np.full(count, number < annotated),
+    for fold in range(folds.max() + 1):
+        mine = np.flatnonzero(folds == fold).tolist()
+        for batch in (mine[at : at + BATCH] for at in range(0, len(mine), BATCH)):
+            texts = [documents[i].text for i in batch]
+            cuts = split.split(heads[fold], texts, [segment.cut(text) for text in texts])
+            rows = features.rows(texts, cuts)
+            own = np.repeat([i >= annotated for i in batch], [len(cut) for cut in cuts])
+            found.append(
+                (
+                    read_context(heads[fold], rows).astype(np.int16),
+                    np.concatenate([data.segment_labels(documents[i], cut) for i, cut in zip(batch, cuts, strict=True)]),
+                    rows.language,
+                    np.concatenate([np.diff([0, *cut.ends]) for cut in cuts]),
+                    np.full(len(own), fold),
+                    np.where(own, settings.rearranged, 1.0),
+                    ~own,
+                )
             )
-        )
-    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
-    return _Stage(*columns, np.flatnonzero(columns[1] >= 0))
+    return _Stage(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
 def _fit_student(stage: _Stage, chosen: NDArray[np.bool_], settings: fit.Settings) -> fit.Student:

@@ -1,0 +1,261 @@
+"""Where scraped pieces were glued together, told by their form alone.
+
+Scrapers join the parts of a page without a line break, often without a full stop. What the
+parts look like still tells where they met: an opening that begins a notice, an address that
+ends one, a ruler, a row of hashtags. Full stops belong to `segment`, and what only a model
+can tell belongs to `split`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # what str.splitlines() breaks at
+BLANK = rf"[^\S{BREAKS}]"
+HAN = "\u3400-\u9fff\uf900-\ufaff"
+CLOSERS = "\"'”’»›)\\]}）】」』》〉〕］"
+BULLETS = "•●■▪►▶◆★☆✅👉🔥🚀📌➡※▼▲☞📧📞🔗👇"
+
+# Openings of what is glued to a sentence without a full stop. They start with a capital, as
+# they do on the page, so that the same words inside a sentence do not cut it.
+_ENGLISH = r"""
+Sign [Uu]p; Subscribe; Click [Hh]ere; Click (?:the|to|on); Read (?:[Mm]ore|[Aa]lso|[Nn]ext|the full|our|[A-Z]\w+[’']s)
+Also,? [Rr]ead
+Continue [Rr]eading; Follow [Uu]s; Connect [Ww]ith; Join (?:us|our|the|now|over); Download (?:the|our|now|it)
+Get (?:the|our|your|early|instant|[Ss]tarted); Don[’']t [Mm]iss; Never [Mm]iss; Start (?:trading|your|for); Try (?:it|our|for)
+Check [Oo]ut; Learn [Mm]ore; See [Aa]lso; Share [Tt]his; Related(?: [Aa]rticles?| [Ss]tories| [Pp]osts?| [Nn]ews|:)
+You (?:might|may) also (?:like|be); Next in; Coming [Ss]oon; Want (?:to|more); Looking (?:for|to); Ready to; Tags:; Sources?:
+Disclaimer; DISCLAIMER; Disclosure; Risk [Ww]arning; Important [Nn]otice; Copyright; All [Rr]ights [Rr]eserved; ©
+Advertisement; ADVERTISEMENT; Featured [Ii]mage; Image [Cc]redits?; Photo [Cc]redits?; The post [\"“‘A-Z0-9$]; This post
+This (?:article|content|story|release) (?:is|was|has|does|should|contains); Official (?:[Ww]ebsite|[Cc]hannels)
+Media [Cc]ontacts?; Press [Cc]ontacts?; FAQs?(?= [A-Z]); New customers
+Contact (?:[Uu]s|[Ii]nformation|(?=[A-Z])); For (?:media|press) inquiries; For more information; Frequently Asked; *[A-Z][a-z]
+About (?:the [Aa]uthor|[Uu]s); About (?=([A-Z]\w{1,30}\b)(?: [A-Z]\w{0,30}){0,4}:? \1); Story [Hh]ighlights
+Key (?:[Tt]akeaways|[Pp]oints)
+"""
+# A letter before one of these may mean that it belongs to the sentence.
+_CHINESE = """
+扫码; 扫描二维码; 扫描下方; 掃描; 長按; 长按; 关注公众号; 關注公眾號; 关注我们; 關注我們; 点击; 點擊; 欢迎关注; 歡迎關注
+欢迎加入; 歡迎加入
+立即(?:下[载載]|[注註][册冊]|[扫掃][码碼]|[报報]名|[购購][买買]|[领領]取|加入|[体體][验驗]|[预預][约約]|[抢搶][购購])
+下载APP; 更多精彩; 推荐阅读; 推薦閱讀; 相关阅读; 相關閱讀
+延伸阅读; 延伸閱讀
+版权所有; 版權所有
+本(?:频道|頻道|网站|網站|平台|公众号|公眾號|报|報|站|台|刊)(?:所|视频|影片|内容|內容|文章|部分|已|不|仅|僅|为|為|保留|转载|轉載)
+"""
+# These are so seldom part of a sentence that a comma, or a letter, may stand before them.
+_NOTICES = """
+还想(?<![我你他她们們，]还想)(?:了解|知道|看); 看完(?:点个|點個|记得|記得|别忘|別忘)
+本平台(?<!\\w本平台)(?:为|為|已|不|仅)
+我的(?<![注在用到看了是和与、请加搜把给]我的)(?:小红书|微博|微信|公众号|抖音|频道|頻道|脸书)
+本文(?:来自|來自|取自|转自|轉自|转载|轉載|首发|由); 如(?:涉及|有侵权|有侵權|需转载|需轉載|想取得|欲转载)
+图片(?:取自|来自); 圖片(?:取自|來自)
+喜(?<![我你他她们們不很也都最就还還更]喜)[欢歡][^。！？，,\\s]{0,12}[请請]; 未经(?:授权|许可|允许); 未經(?:授權|許可|允許)
+"""
+# A colon behind makes these the head of a piece of their own, wherever they stand.
+_HEADS = """
+文章来源; 图片来源; 来源; 來源; 资料来源; 消息来源; 内容来源; 新闻来源; 文章出处; 作者; 原文作者; 撰文; 编辑; 本期编辑
+责任编辑; 責任編輯; 责编; 責編
+校对; 校對; 监制; 監製; 地址; 公司地址; 联系地址; 电话; 公司电话; 联系电话; 聯絡電話; 网址; 官网; 邮箱; 联系方式; 联系我们
+聯絡我們; 聯繫我們; 联系我的方式; 聯系我的方式; 微信公众号; 标签; 標籤; 关键词
+声明; 免责声明; 免責聲明; 免责条款; 版权声明; 版權聲明; 特别声明; 郑重声明; 风险提示; 風險提示; 温馨提示; 推荐阅读
+相关阅读; 延伸阅读
+"""
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
+_PAPER = r"(?:News|Times|Post|Today|Daily|Journal|Magazine|Blog|Wire|Insider|Media|Herald|Tribune|Review|Gazette|Observer)"
+_WORD = r"(?<=\b.)"
+
+
+def _phrases(lines: str, behind: str = "") -> str:
+    """An alternation that begins with a plain set of characters, which `re` skips to quickly.
+
+    behind: an assertion to hold behind that character.
+    """
+    rests: dict[str, list[str]] = {}
+    for phrase in (phrase for line in lines.strip().splitlines() for phrase in line.split("; ")):
+        rests.setdefault(phrase[0], []).append(phrase[1:])
+    branches = (f"(?<={re.escape(first)})(?:{'|'.join(sorted(rest, key=len, reverse=True))})" for first, rest in rests.items())
+    return f"[{''.join(rests)}]{behind}(?:{'|'.join(branches)})"
+
+
+# Words that begin sentences and, with a capital, stand inside one in titles only: behind a word
+# of lower case, or (the first line) behind any word.
+_ANYWHERE = "The; But; However; This; These; Meanwhile; According; Although; Despite"
+_FRESH = (
+    f"{_ANYWHERE}; Those; A; Since; After; Before; When; While; If; In; On; As; An; One; They; He; She; We; There; With; For"
+)
+_ALWAYS = frozenset(_ANYWHERE.split("; "))
+_ENDS_NOTHING = frozenset(
+    "a an the of in on at by for with from to into and or nor but as is are was were be been has have had not no its their his "
+    "her our your my this that these those it which who than via per between under over about against toward said says called "
+    "titled named like when while if how why what where because until since after before through during among so then also log "
+    "sign vitamin class grade type plan series section tier option hepatitis".split()
+)
+_OPENING = re.compile(_phrases(_ENGLISH))
+_OPENING_HAN = re.compile(_phrases(_CHINESE))
+_NOTICE = re.compile(_phrases(_NOTICES))
+_FRESH_START = re.compile(_phrases(_FRESH, rf"(?<=[\w%”’)\]]{BLANK}.)") + r",? [a-z]")
+_QUESTION = re.compile(
+    _phrases("Will; Can; Is; Are; Does; Do; Should; How; What; Why; Who; Where", rf"(?<=[a-z0-9]{BLANK}.)")
+    + rf" [^.!?{BREAKS}]{{5,80}}[?]"
+)
+_ASKED = re.compile(r"\b(?:[Ww]hat|[Hh]ow|[Ww]hy|[Ww]ho|[Ww]hich|[Ww]hen|[Ww]here|The post)\b")
+_LAST_WORD = re.compile(r"\S*(?=\s\Z)")
+_HEAD = re.compile(rf"{_phrases(_HEADS)}{BLANK}?[:：】]")
+_ROOM_BEHIND = re.compile(rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
+_COPYRIGHT = re.compile(r"(?i:copyright)\s*\Z")
+_OPENED = '“‘"「『《（(【'  # what stands behind one of these opens no piece
+_NO_ROOM = f"，、,{_OPENED}"
+
+_CREDIT = r"(?:(?:Image|Photo|Screenshot|Source|Credit|Reporting by)\b|(?:REUTERS|Reuters|AP|AFP|Getty)[ /])"
+_NAME = r"(?:[A-Z][\w./’'-]*+|of|and|the|&|@\w+)"
+_NAMES = rf"{_NAME}(?:,? {_NAME}){{0,4}}?"
+_SUBJECT = (
+    r"(?:(?:The|An?|In|On|At|As|For|By|But|And|If|It|This|When|While|After|Once|With|From|Last)\b"
+    r"|[A-Z][\w’'-]*+,? [a-z]|[A-Z][a-z]+, |[A-Z]\w*+(?: [A-Z]\w*+)? ?\([A-Z]{2,6}\))"
+)
+_REMARK = (
+    "(?:责任|責任|本期)?(?:编辑|編輯|责编)[:：]|(?:图片|文章)?[来來]源[:：]|记者[:：]"
+    "|如涉及|本文来自|图片来自|圖片來自|图文来|转载"
+)
+_CALLS_END = """
+转载请注明(?:出处|来源|作者); 轉載請註明(?:出處|來源); 侵删; 侵刪; 分享(?:到|至|给)朋友圈?; 转发(?:到|至)?朋友圈
+轉發(?:到|至)?朋友圈; 阅读原文; 閱讀原文
+抢先看; 搶先看; 先到先得; 谢谢合作; 立即(?:领取|領取|购买|購買|下载|下載|报名|報名|注册|註冊|预约|預約)(?= )
+免费(?:领取|下载|报名|试用)(?= )
+关注我们(?= ); 關注我們(?= )
+"""
+_CHINESE_START = rf"(?={BLANK}*[{HAN}A-Z])(?!{BLANK}*[的了即可查看和或与與及是在中上来來获獲下等为為，、吧哦呢啊])"
+_BUTTONS = (
+    "Subscribe; Sign [Uu]p; Join; Buy; Shop; Register; Download; Apply; Read; Learn; Watch; Order; Donate; Book; Start; Try"
+)
+_CREDITS = "Source; Sources; Image; Photo; Credit; Credits; Via"
+# What follows an end: white space, then something that can begin a piece.
+_START = rf"(?={BLANK}+[A-Z0-9\"“‘'*©#@$(\[【《（「{HAN}{BULLETS}])"
+_HAN_START = rf"(?=[{HAN}【《（「“])(?![的即可查看了进進行或和与與及是在中上来來获獲下等为為])"
+# A list of links goes on: its next name and address.
+_LINKS = r"(?! ?[^\s。，,:：]{1,10} ?[:：] ?(?:https?:|www\.|@))"
+_ADDRESS_END = rf"(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}"
+_CONTACTS = "hats[Aa]pp|eChat|elegram|nstagram|-?mail|acebook"
+_INSIDE = r"[^（）()\n]"
+_RIGHTS = "侵删|侵權|侵权|版权|版權|追究|编辑|編輯|责编|源：|源:|记者|如涉及|来自|來自|图文来|转载"
+_BEGINS, _ENDS = False, True
+_RULE = "=_*~—─━＝－-"
+# Each rule: what a text must hold for the rule to matter (one of several), which is quick to
+# ask; whether a match ends or begins with a seam; and the expression. Where that has a group,
+# a match counts only if the group took part.
+_LATIN_RULES = (
+    # An address, the end of a contact or of a link; it matches to its end even where that is none.
+    ("://", _ENDS, rf"://[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)"),
+    ("www.", _ENDS, rf"www\.[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)"),
+    ("@", _ENDS, rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})"),
+    # An embedded post: its sender and date, its counters.
+    ("(@", _ENDS, rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}"),
+    (" · Follow", _ENDS, rf" · Follow{_START}"),
+    ("M · ", _BEGINS, r"\d{1,2}:\d\d [AP]M · (?=[A-Z])"),
+    ("Copy link", _ENDS, rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}"),
+    # The line that a feed adds below every entry.
+    ("first on", _ENDS, rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}"),
+    (" read", _ENDS, rf" min(?<=\d min)(?:ute)?s? read{_START}"),
+    ("-END-", _ENDS, rf"-END-{_START}"),
+    ("your inbox", _ENDS, rf"your inbox{_START}"),
+    # Buttons and pointers, before anything but a word that goes on with them.
+    (" Now| Here| Today| More| Free", _ENDS, rf"{_phrases(_BUTTONS, _WORD)} (?:Now|Here|Today|More|Free)(?={BLANK}+[^\sa-z])"),
+    ("lick ", _ENDS, rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])"),
+    ("apply.", _BEGINS, r"\b[A-Z][\w&]{2,20} (?:[a-z&]{1,12} ){0,3}apply(?=\.)"),
+    ("FAQ", _ENDS, rf"FAQs?{_START}"),
+    # A credit of one to five names, before a word that a sentence goes on from.
+    ("ource: |ources: |mage: |hoto: |redit: |redits: |Via: ", _ENDS, rf"{_phrases(_CREDITS, _WORD)}: {_NAMES}(?= {_SUBJECT})"),
+    # Tags that a scraper left in.
+    ("</", _ENDS, r"</(?:p|div|li|h\d|ul|table|section)>(?:<[a-z]{1,10}>)*(?=[^<\s])"),
+    # Credits and pointers in brackets.
+    ("(", _ENDS, rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}"),
+    ("(", _BEGINS, rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)](?:{_START}|{BLANK}*(?:[{BREAKS}]|\Z))"),
+    ("(", _ENDS, rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))"),
+    # A contact glued to what stands before.
+    ("App|app|Chat|legram|stagram|mail|cebook", _BEGINS, rf"[WTIEF](?<=[A-Za-z0-9].)(?:{_CONTACTS})[:：]"),
+)
+_HAN_RULES = (
+    # A call or a notice that ends without a mark, and remarks in brackets.
+    ("", _ENDS, rf"{_phrases(_CALLS_END)}{_CHINESE_START}"),
+    (_RIGHTS, _BEGINS, rf"[（(](?:{_REMARK})"),
+    (_RIGHTS, _ENDS, rf"[（(](?={_INSIDE}{{1,200}}[）)][{HAN}]){_INSIDE}{{0,99}}(?:{_RIGHTS}|{_REMARK}){_INSIDE}{{0,99}}[）)]"),
+)
+
+
+def _compiled(rules: tuple[tuple[str, bool, str], ...]) -> tuple[tuple[list[str], bool, re.Pattern[str]], ...]:
+    return tuple((marks.split("|"), ends, re.compile(pattern)) for marks, ends, pattern in rules)
+
+
+_RULES, _RULES_WITH_HAN = _compiled(_LATIN_RULES), _compiled(_LATIN_RULES + _HAN_RULES)
+# A ruler stands alone: those of tables and of drawings in code touch other marks.
+_EDGE = r"A-Za-z0-9_|+:\\/.'\"`<>\[\]^"
+_RULER = re.compile(
+    rf"[{_RULE}](?<![{_RULE}][{_RULE}])(?:(?<![{_EDGE}][{_RULE}])(?<![|+:{_RULE}] [{_RULE}])|(?=[=-]{{9}}))[{_RULE}]{{4,}}+"
+    rf"(?! ?[|+:\\/.'\"`<>\]^{_RULE}])"
+)
+_RULED = [2 * mark for mark in _RULE]
+_ANY_HAN = re.compile(f"[{HAN}]")
+_HASHTAG = re.compile(r"#[^\W\d]")
+_HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*+")
+
+
+def seams(text: str) -> Iterator[int]:
+    """Where a piece may begin, in no order, some twice.
+
+    text: any string. White space may follow an offset, and lie alone between two.
+    """
+    han = not text.isascii() and _ANY_HAN.search(text)
+    for match in _OPENING.finditer(text, 1):
+        at = match.start()
+        signed = match.group() == "©" and _COPYRIGHT.search(text, max(0, at - 12), at)
+        if not signed and _ROOM_BEHIND.search(text, max(0, at - 8), at):
+            yield at
+    yield from _fresh(text)
+    if han:
+        yield from _chinese(text)
+    for marks, ends, pattern in _RULES_WITH_HAN if han else _RULES:
+        if any(mark in text for mark in marks):
+            found = (match for match in pattern.finditer(text) if match.lastindex or not pattern.groups)
+            yield from (match.end() if ends else match.start() for match in found)
+    if any(mark in text for mark in _RULED):
+        yield from (at for match in _RULER.finditer(text) for at in match.span())
+    if "#" in text:
+        for match in _HASHTAGS.finditer(text):
+            alone = not text[match.start() - 1 : match.start()].strip() and text[match.end() : match.end() + 1] in ("", *BREAKS)
+            if alone or len(_HASHTAG.findall(match.group())) > 1:
+                yield from match.span()
+
+
+def _fresh(text: str) -> Iterator[int]:
+    """Seams before words that begin a sentence or a question, behind a word that can end one."""
+    for match in _FRESH_START.finditer(text, 1):
+        word = _word_before(text, match.start())
+        anywhere = match.group().split(",")[0].split(" ")[0] in _ALWAYS
+        if word.lower() not in _ENDS_NOTHING and (anywhere or word[:1].islower()):
+            yield match.start()
+    if "?" in text:
+        for match in _QUESTION.finditer(text, 1):
+            at = match.start()
+            if _word_before(text, at).lower() not in _ENDS_NOTHING and not _ASKED.search(text, max(0, at - 40), at):
+                yield at
+
+
+def _word_before(text: str, at: int) -> str:
+    match = _LAST_WORD.search(text, max(0, at - 24), at)
+    return match.group() if match else ""
+
+
+def _chinese(text: str) -> Iterator[int]:
+    """Seams before Chinese openings."""
+    for match in _OPENING_HAN.finditer(text, 1):
+        if not text[match.start() - 1].isalnum() and text[match.start() - 1] not in _NO_ROOM:
+            yield match.start()
+    for match in _HEAD.finditer(text, 1):
+        before = text[match.start() - 1]
+        if before not in _NO_ROOM and (not before.isalnum() or len(match.group()) > 4):
+            yield match.start()
+    for match in _NOTICE.finditer(text, 1):
+        if text[match.start() - 1] not in _OPENED:
+            yield match.start()

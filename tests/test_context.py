@@ -1,0 +1,51 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier import context, features, segment
+from classifier.schema import LABELS
+
+TEXTS = [
+    "The port authority said on Monday that ships wait for a berth, and that two lanes stay open all week long.",
+    "Home\nNews\n\n船只正在等待泊位，港口方面周一表示，两条航道整周保持开放，但是拖船仍然不够用。\n扫码关注",
+    "",
+    "x",
+]
+ANY_TEXT = st.text("aB. 。\n中，1©|", max_size=60) | st.sampled_from(TEXTS)
+
+
+def inputs(texts):
+    cuts = [segment.cut(text) for text in texts]
+    rows = features.rows(texts, cuts)
+    scores = np.concatenate([np.zeros((0, len(LABELS)), np.int64), *(scores_of(cut) for cut in cuts)])
+    return context.context_inputs(rows, scores, features.buckets(rows.grams, rows.bounds))
+
+
+def scores_of(cut):
+    """Scores that depend on the document alone."""
+    return np.random.default_rng(len(cut)).integers(-context.SCORE_LIMIT, context.SCORE_LIMIT, (len(cut), len(LABELS)))
+
+
+def test_inputs_are_whole_numbers_as_many_as_the_network_reads():
+    made = inputs(TEXTS)
+    assert made.dtype == np.int64
+    assert made.shape[1] == context.INPUTS
+    assert inputs([""]).shape == (0, context.INPUTS)
+
+
+@given(st.lists(ANY_TEXT, max_size=5))
+def test_a_document_has_the_same_inputs_alone_and_in_a_batch(texts):
+    assert np.array_equal(inputs(texts), np.concatenate([inputs([""]), *(inputs([text]) for text in texts)]))
+
+
+def test_logits_become_steps_around_their_mean_within_the_limit():
+    assert context.steps(np.array([[1.0, 0.0, 0.0, -1.0], [900.0, 0.0, 0.0, 0.0]])).tolist() == [
+        [context.SCORE_STEPS, 0, 0, -context.SCORE_STEPS],
+        [context.SCORE_LIMIT, -context.SCORE_LIMIT, -context.SCORE_LIMIT, -context.SCORE_LIMIT],
+    ]
+
+
+def test_a_segment_said_twice_in_its_document_is_marked():
+    again = inputs(["Share this page\nThe harbour is open.\nShare this page"])
+    once = inputs(["Share this page\nThe harbour is open.\nRead the rules"])
+    assert (again[0] != once[0]).any()
