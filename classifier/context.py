@@ -20,7 +20,7 @@ from classifier.schema import LABELS, LANGUAGES, Label, Language
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
 SCORE_STEPS = 16
 SCORE_LIMIT = 127
-INPUTS = 149  # columns that context_inputs() makes
+INPUTS = 156  # columns that context_inputs() makes
 FLAG = 10  # a mark that is either there or not, about as large as the other inputs
 
 # How far the second stage looks, measured as rows of "What was tried" in training/README.md.
@@ -80,7 +80,7 @@ def context_inputs(rows: Rows, scores: Column, grams: Sequence[NDArray[np.uint32
             *_prose(rows, scores, places),
             *_shape(rows, places),
             _agreement(rows, places.document, grams),
-            np.stack([rows.language == k for k in range(len(LANGUAGES))], axis=1) * FLAG,
+            *_languages(rows, places),
         ],
         axis=1,
     )
@@ -130,6 +130,10 @@ def _paragraph_and_document(rows: Rows, scores: Column, at: _Places) -> list[Col
     columns: list[Column] = []
     length = rows.shape[:, 0]
     weight = length + 1
+    # How far its scores stand out from the rest of its paragraph, as those of a glued tail do.
+    around = _sums(scores * weight[:, None], at.top, at.bottom) - scores * weight[:, None]
+    rest = _sums(weight, at.top, at.bottom) - weight
+    columns.append((scores - around // np.maximum(rest, 1)[:, None]) * (rest > 0)[:, None])
     for a, b in ((at.top, at.bottom), (at.first, at.stop)):
         columns.append(_weighted(scores, weight, a, b))
         columns.append(_log(np.stack([b - a, _sums(length, a, b)], axis=1)))
@@ -165,6 +169,17 @@ def _prose(rows: Rows, scores: Column, at: _Places) -> list[Column]:
     for found in (_first_from(body, at.first, at.stop), _last_before(body, at.stop, at.first)):
         away = at.row - found
         columns.append(np.where(found >= 0, np.sign(away) * _log(np.abs(away)), _LOGS[-1])[:, None])
+    return columns
+
+
+def _languages(rows: Rows, at: _Places) -> list[Column]:
+    """The language, whether the segments before and behind have another, and its share of the document in percent."""
+    own = (rows.language[:, None] == np.arange(len(LANGUAGES))).astype(np.int64)
+    beside = [rows.language[other] for other in (np.maximum(at.row - 1, at.first), np.minimum(at.row + 1, at.stop - 1))]
+    columns = [own * FLAG, *((language != rows.language)[:, None] * FLAG for language in beside)]
+    weight = (rows.shape[:, 0] + 1)[:, None]
+    share = _sums(own * weight, at.first, at.stop) * 100 // _sums(weight, at.first, at.stop)
+    columns.append((share * own).sum(1, keepdims=True))
     return columns
 
 

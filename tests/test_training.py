@@ -66,6 +66,27 @@ def test_a_wrong_record_is_named_by_file_and_line(tmp_path, record, reason):
         data.read([file])
 
 
+def test_every_phrase_has_a_known_label_and_stands_in_one_line():
+    found = data.phrases()
+    assert len({document.text for document in found}) == len(found) > 1000
+    for document in found:
+        assert document.units == ((0, len(document.text), document.units[0][2]),)
+        assert document.units[0][2] in LABELS
+        assert document.text == " ".join(document.text.splitlines()).strip()
+
+
+def test_weak_paragraphs_take_their_label_from_the_file_and_known_kinds_only(tmp_path):
+    rows = [
+        {"text": "Use code TEN", "kind": "ad-script"},
+        {"text": "A contract", "kind": "para"},
+        {"text": "Use code TEN", "kind": "ad-script"},
+    ]
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "promo_weak.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert [(d.text, d.units, d.weight) for d in data.weak(tmp_path)] == [("Use code TEN", ((0, 12, "promo"),), 0.1)]
+
+
 def test_too_little_data_is_refused_with_the_reason(tmp_path):
     with pytest.raises(InputError, match=r"no train\*\.jsonl"):
         train.train(tmp_path, tmp_path / "model", fit.Settings())

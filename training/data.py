@@ -123,6 +123,11 @@ def phrases() -> list[Document]:
     ]
 
 
+def weak_files(source: Path) -> list[Path]:
+    """The files that `weak()` reads."""
+    return sorted(source.rglob("*_weak.jsonl*")) if source.is_dir() else []
+
+
 def weak(source: Path) -> list[Document]:
     """Paragraphs whose one label follows from where they were found, from `LABEL_weak.jsonl[.gz]`.
 
@@ -131,7 +136,7 @@ def weak(source: Path) -> list[Document]:
     number depend on nothing but the text.
     """
     found: list[Document] = []
-    for path in sorted(source.rglob("*_weak.jsonl*")) if source.is_dir() else []:
+    for path in weak_files(source):
         label = path.name.partition("_weak")[0]
         groups: dict[str, dict[str, str]] = {kind: {} for kind, of, *_ in WEAK if of == label}
         for _, record in _lines(path):

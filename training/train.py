@@ -60,7 +60,8 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
     own = data.phrases()
     folds = np.concatenate((_folds(annotated), np.arange(len(own)) % FOLDS))
     documents = [*annotated, *own]
-    heads = _fit_heads(documents, data.weak(source), folds, settings, say)
+    weak = data.weak(source)
+    heads = _fit_heads(documents, weak, folds, settings, say)
 
     extra, extra_folds = augment.rearrange(documents, folds, settings.seed)
     stage = _read_stage(heads, [*documents, *extra], np.concatenate((folds, extra_folds)), len(annotated), settings)
@@ -86,7 +87,10 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
             "documents": len(annotated),
             "sites": len({document.site for document in annotated}),
             "segments": dict(counts),
-            "data": data.digest(paths),
+            "phrases": len(own),
+            "weak": len(weak),
+            "rearranged": len(extra),
+            "data": data.digest([*paths, *data.weak_files(source)]),
             "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
             "versions": {name: version(name) for name in ("numpy", "scikit-learn", "langdetect")},
         },
