@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import han
+from classifier.language import han
 from classifier.schema import Segments
 
 BUCKET_BITS = 17

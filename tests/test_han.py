@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from classifier import han
+from classifier.language import han
 
 
 def fold(text):

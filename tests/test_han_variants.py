@@ -1,6 +1,6 @@
 import pytest
 
-from classifier import han
+from classifier.language import han
 from training import han_variants
 
 TO_SIMPLIFIED = {"關": ["关"], "乾": ["干", "乾"], "後": ["后"], "港": ["港"], "碼頭": ["码头"]}

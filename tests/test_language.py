@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from classifier import profiles, segment
+from classifier import segment
+from classifier.language import profiles
 from classifier.schema import LANGUAGES, Limits
 
 
@@ -135,7 +136,7 @@ def test_the_order_of_documents_changes_nothing():
 
 def test_hash_seeds_change_nothing():
     program = (
-        "from classifier import profiles, segment;"
+        "from classifier import segment; from classifier.language import profiles;"
         f"print([segment.cut(t).languages for t in {TEXTS!r}], profiles.english_probability('porto chiuso', 0.5).hex())"
     )
     answers = {

@@ -1,6 +1,6 @@
 import pytest
 
-from classifier import mixed
+from classifier.language import mixed
 from training import languages
 
 

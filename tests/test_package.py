@@ -15,7 +15,7 @@ def test_an_installed_wheel_labels_from_another_folder(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert "classifier/models/default/model.joblib" in names
     assert "classifier/py.typed" in names
-    assert "classifier/han_variants.txt" in names
+    assert "classifier/language/han_variants.txt" in names
     assert not [name for name in names if name.startswith(("training", "tests"))]
     home = tmp_path / "venv"
     venv.create(home, with_pip=True)

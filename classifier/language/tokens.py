@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from classifier import grammar, scripts
+from classifier.language import grammar, scripts
 
 _LATIN, _EAST, _KANA, _REST = scripts.LATIN, scripts.EAST, scripts.KANA, scripts.REST
 LATIN, HAN, KANA, FOREIGN = "latin", "han", "kana", "foreign"

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from classifier import grammar
-from classifier.tokens import (
+from classifier.language import grammar
+from classifier.language.tokens import (
     CLOSE_BRACKET,
     CLOSE_QUOTE,
     FOREIGN,

@@ -12,11 +12,11 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import grammar, han, mixed, tokens
-from classifier.profiles import detect, english_probability
+from classifier.language import grammar, han, mixed, tokens
+from classifier.language.profiles import detect, english_probability
+from classifier.language.scripts import ENGLISH_SET, FOREIGN_SET, LANE, Counts, count
+from classifier.language.tokens import KANA_SHARE
 from classifier.schema import LANGUAGES, Language
-from classifier.scripts import ENGLISH_SET, FOREIGN_SET, LANE, Counts, count
-from classifier.tokens import KANA_SHARE
 
 # Who decides the path of a segment: this module, or langdetect's own detector.
 LANGUAGE_IDS = ("exact", "langdetect")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from classifier.scripts import ENGLISH_SET, FOREIGN_SET, LATIN
+from classifier.language.scripts import ENGLISH_SET, FOREIGN_SET, LATIN
 
 # English function words that only a clause has: pronouns, auxiliaries, questions.
 CLAUSE_WORDS = frozenset(

@@ -1,0 +1,14 @@
+"""Text to language paths: script first, function words next, langdetect's profiles last.
+
+scripts    letters by script and function words, counted over a whole document
+grammar    what the words of a stretch say: a clause of its own, a label, a name
+tokens     a sentence to stretches of one script, and what each stands in
+mixed      those to runs of one language
+profiles   langdetect's n-gram profiles as an exact posterior, and its own detector
+han        Simplified against Traditional
+paths      all of it together: the path of every segment
+"""
+
+from classifier.language.paths import EN, LANGUAGE_IDS, LONGEST, OTHER, ZH, chinese_script, detected, routes, switches
+
+__all__ = ["EN", "LANGUAGE_IDS", "LONGEST", "OTHER", "ZH", "chinese_script", "detected", "routes", "switches"]
