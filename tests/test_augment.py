@@ -45,9 +45,8 @@ def test_a_document_holds_text_of_its_own_fold_only(made):
 def test_a_tail_is_glued_to_content_and_labelled(made):
     tailed = [found for found in made[0] if found.suite == "tailed"]
     assert tailed
-    for found in tailed:
-        labels = [label for *_, label in found.units]
-        assert labels[labels.index("content") + 1] != "content"
+    glued = [found for found in tailed if found.text[found.units[-1][0] - 1] != "\n" and found.units[-1][2] != "content"]
+    assert len(glued) > len(tailed) / 10
 
 
 def test_the_same_seed_makes_the_same_documents(made):

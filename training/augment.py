@@ -20,6 +20,7 @@ from training.data import Document
 # Shares of the number of annotated documents, measured as rows of "What was tried" in README.md.
 TAILED = 0.6
 EXCERPTS = 0.8
+GLUED = 0.8  # share of tailed documents whose body does not end with the article
 _HAN = re.compile("[\u4e00-\u9fff]")
 _BREAKS = re.compile(r"\s*\n\s*")
 _STOP = re.compile(r"[.。]\s*\Z")
@@ -120,9 +121,10 @@ def _tailed(document: Document, tails: Sequence[_Piece], random: np.random.Gener
     glue, drop = _GLUES[random.integers(len(_GLUES))]
     page.add(body)
     page.add(_STOP.sub("", end) if drop else end, "content")
-    page.add("" if chinese else glue)
-    glued = _choose(tails, chinese, random)
-    page.add(glued.text, glued.label)
+    if random.random() < GLUED:
+        page.add("" if chinese else glue)
+        glued = _choose(tails, chinese, random)
+        page.add(glued.text, glued.label)
     for _ in range(random.integers(4)):
         page.add("\n" if random.random() < 0.6 else "\n\n")
         piece = _choose(tails, chinese if random.random() < 0.6 else not chinese, random)
@@ -131,7 +133,7 @@ def _tailed(document: Document, tails: Sequence[_Piece], random: np.random.Gener
 
 
 def _head(page: _Page, document: Document, random: np.random.Generator) -> None:
-    """The lines a feed puts over an article: the site's name and a time."""
+    """The lines a feed puts over an article: the site's name, a time, and a heading of it as title."""
     name = re.split(r"[/_]", document.site)[-1].removeprefix("www.").split(".")[0].replace("-", " ")
     page.add(name.title() if random.random() < 0.7 else name, "navigation")
     page.add("\n")
@@ -140,6 +142,14 @@ def _head(page: _Page, document: Document, random: np.random.Generator) -> None:
         f"{year}-{month:02}-{day:02} {hour:02}:{minute:02}" + (f":{minute:02}" if random.random() < 0.5 else ""), "navigation"
     )
     page.add("\n\n" if random.random() < 0.7 else "\n")
+    titles = [piece.text for piece in _pieces(document) if _is_title(piece)]
+    if titles:
+        page.add(titles[random.integers(len(titles))], "content")
+        page.add("\n\n" if random.random() < 0.7 else "\n")
+
+
+def _is_title(piece: _Piece) -> bool:
+    return piece.label == "content" and len(piece.text) <= 100 and piece.text[-1].isalnum()
 
 
 def _choose(tails: Sequence[_Piece], chinese: bool, random: np.random.Generator) -> _Piece:

@@ -25,7 +25,7 @@ def render(manifest: Mapping[str, Any]) -> str:
         f"{made['documents']:,} annotated documents of {made['sites']:,} sites. Labelled segments: "
         + ", ".join(f"{count:,} {label}" for label, count in sorted(made["segments"].items()))
         + ".",
-        f"Beside them {made['phrases']:,} short texts written for this project, {made['weak']:,} paragraphs whose label",
+        f"Beside them {made['own']:,} texts written for this project, {made['weak']:,} paragraphs whose label",
         f"follows from where they stood (first stage only, low weight), and {made['rearranged']:,} documents rearranged",
         "from the annotated ones as scrapers leave them (second stage only).",
         "",

@@ -109,18 +109,19 @@ def _document(record: Any, where: str) -> Document:
     )
 
 
-def phrases() -> list[Document]:
-    """The short texts of `phrases.jsonl`, each a document and a site of its own.
+def own() -> list[Document]:
+    """The texts of `corpus/`, which were written for this project, each a site of its own.
 
-    They were written for this project: pitches, disclaimers and page furniture of many trades,
-    and content that sounds like them.
+    `phrases*.jsonl`: short texts with one label, pitches, disclaimers and page furniture of
+    many trades, and content that sounds like them. `documents*.jsonl`: annotated documents.
     """
-    lines = Path(__file__).with_name("phrases.jsonl").read_text("utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
-    return [
-        Document(f"phrase {n}", r["text"], ((0, len(r["text"]), r["label"]),), f"phrase {n}", "phrases", True)
-        for n, r in enumerate(records)
-    ]
+    folder = Path(__file__).with_name("corpus")
+    found = read(sorted(folder.glob("documents*.jsonl")))
+    for path in sorted(folder.glob("phrases*.jsonl")):
+        for number, record in _lines(path):
+            name, text = f"{path.stem} {number}", record["text"]
+            found.append(Document(name, text, ((0, len(text), record["label"]),), name, "phrases", True))
+    return found
 
 
 def weak_files(source: Path) -> list[Path]:

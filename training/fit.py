@@ -39,7 +39,7 @@ class Settings:
 
     inverse_regularisation: float = 1.5
     boosting_rounds: int = 150
-    boosting_models: int = 3
+    boosting_models: int = 2
     students: int = 3
     units: int = 96
     epochs: int = 10
@@ -223,10 +223,10 @@ def quantise(student: Student, calibration: Calibration) -> Network:
     """The network in whole numbers, its outputs calibrated for one language."""
     matrix, shift = calibration
     out, out_bias = student.out @ matrix, student.out_bias @ matrix + shift
-    hidden_scale = np.maximum(np.abs(student.hidden).max(0), 1e-12) / INT16
+    hidden_scale = np.maximum(np.abs(student.hidden).max(0), 1e-12) / INT8
     out_scale = np.maximum(np.abs(out).max(0), 1e-12) / INT16
     return Network(
-        hidden=np.rint(student.hidden / hidden_scale),
+        hidden=np.rint(student.hidden / hidden_scale).astype(np.float32),
         hidden_scale=hidden_scale,
         hidden_bias=student.hidden_bias,
         out=np.rint(out / out_scale),

@@ -57,7 +57,7 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
     if not paths:
         raise InputError(f"no train*.jsonl or train*.jsonl.gz in {source}: pass a folder that has one, or a file")
     annotated = [document for document in data.read(paths) if document.fit and document.text]
-    own = data.phrases()
+    own = data.own()
     folds = np.concatenate((_folds(annotated), np.arange(len(own)) % FOLDS))
     documents = [*annotated, *own]
     weak = data.weak(source)
@@ -87,7 +87,7 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
             "documents": len(annotated),
             "sites": len({document.site for document in annotated}),
             "segments": dict(counts),
-            "phrases": len(own),
+            "own": len(own),
             "weak": len(weak),
             "rearranged": len(extra),
             "data": data.digest([*paths, *data.weak_files(source)]),
