@@ -44,7 +44,7 @@ class Settings:
     units: int = 96
     epochs: int = 10
     unlabelled: int = 80_000
-    rearranged: float = 0.4
+    rearranged: float = 0.6
     seed: int = 0
 
 
