@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from classifier.schema import LABELS, PRESETS, InputError, Label, ModelError, Policy, PolicyError
+from classifier.schema import LABELS, LANGUAGE_IDS, PRESETS, InputError, Label, ModelError, Policy, PolicyError
 
 if TYPE_CHECKING:
     from classifier.corpus.formats import Record
@@ -90,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
             help="remove a label from this probability; repeatable",
         )
 
+        command.add_argument(
+            "--language-id",
+            choices=LANGUAGE_IDS,
+            default="exact",
+            help="who decides the language of a text: we, or langdetect's own detector (default exact)",
+        )
+
     info = commands.add_parser("info", help="the model: languages, figures, checksum", epilog=_EXIT)
     info.add_argument("--json", action="store_true", help="the whole manifest")
     info.set_defaults(run=_info)
@@ -102,7 +109,7 @@ def _load(options: argparse.Namespace) -> Classifier:
     policy = Policy(options.policy, frozenset(Label(name) for name in options.keep), dict(map(_threshold, options.threshold)))
     from classifier.pipeline import Classifier
 
-    return Classifier.load(options.model, policy=policy)
+    return Classifier.load(options.model, policy=policy, language_id=options.language_id)
 
 
 def _threshold(argument: str) -> tuple[Label, float]:

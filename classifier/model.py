@@ -29,22 +29,21 @@ _LANES = np.uint64(0x0000FFFF0000FFFF)
 class Network:
     """One hidden layer with rectified units, its weights integers.
 
-    hidden: inputs x units, of 8 bits; hidden_scale, hidden_bias: units.
+    hidden: inputs x units; hidden_scale, hidden_bias: units.
     out: units x labels; out_scale, out_bias: labels. Logits come out calibrated.
     """
 
-    hidden: NDArray[np.float32]
+    hidden: NDArray[np.float64]
     hidden_scale: NDArray[np.float64]
     hidden_bias: NDArray[np.float64]
     out: NDArray[np.float64]
     out_scale: NDArray[np.float64]
     out_bias: NDArray[np.float64]
 
-    def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    def logits(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logits of the labels for rows of integer inputs, in steps of 1/TABLE_STEPS."""
-        # Whole numbers, and their sums below 2**24 (the inputs are below 256) and 2**53: exact in
-        # single and in double precision, whatever BLAS does with their order.
-        active = (inputs @ self.hidden).astype(np.float64) * self.hidden_scale + self.hidden_bias
+        # Integers below 2**53: the products are exact, whatever BLAS does with their order.
+        active = (inputs @ self.hidden) * self.hidden_scale + self.hidden_bias
         units = np.clip(np.rint(active * HIDDEN_STEPS), 0, HIDDEN_LIMIT)
         return np.rint(((units @ self.out) * self.out_scale + self.out_bias) * TABLE_STEPS)
 
@@ -122,7 +121,7 @@ def _segment_sums(values: NDArray[np.uint64], bounds: NDArray[np.int64]) -> NDAr
 
 def probabilities(model: Model, rows: Rows) -> NDArray[np.float64]:
     """Both stages: the calibrated probability of each label for each segment, rows x labels."""
-    inputs = read_context(model, rows).astype(np.float32)
+    inputs = read_context(model, rows).astype(np.float64)
     logits = np.zeros((inputs.shape[0], len(LABELS)))
     for language, network in enumerate(model.networks):
         chosen = rows.language == language

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import features, language, model, segment, split, store
+from classifier import features, model, segment, split, store
 from classifier.decide import STEPS, Result, pool
-from classifier.schema import LABELS, InputError, Limits, Policy, Segments
+from classifier.schema import LABELS, LANGUAGE_IDS, InputError, Limits, Policy, Segments
 
 
 class Classifier:
@@ -47,8 +47,8 @@ class Classifier:
         Raises ModelNotFound, ModelDamaged or ModelUnsupported when the folder is refused, and
         InputError for an unknown `language_id`.
         """
-        if language_id not in language.LANGUAGE_IDS:
-            raise InputError(f"unknown language_id {language_id!r}: use one of {', '.join(language.LANGUAGE_IDS)}")
+        if language_id not in LANGUAGE_IDS:
+            raise InputError(f"unknown language_id {language_id!r}: use one of {', '.join(LANGUAGE_IDS)}")
         limits = limits or Limits()
         return cls(store.load(path, limits), policy or Policy(), limits, language_id)
 

@@ -30,6 +30,8 @@ class Language(StrEnum):
 
 LABELS: tuple[Label, ...] = tuple(Label)
 LANGUAGES: tuple[Language, ...] = tuple(Language)
+# Who decides the path of a segment: our own reading, or langdetect's detector.
+LANGUAGE_IDS = ("exact", "langdetect")
 
 
 class ClassifierError(Exception):

@@ -41,7 +41,7 @@ def cut(text: str, limits: Limits | None = None, language_id: str = "exact") -> 
     """Cuts a document into segments that tile it.
 
     text: any string, lone surrogates and NULs included. limits: bounds the length of a
-    segment. language_id: who decides its path, one of `language.LANGUAGE_IDS`; the cuts are
+    segment. language_id: who decides its path, one of `schema.LANGUAGE_IDS`; the cuts are
     the same. Returns the columns; an empty text has none.
     """
     lines = _lines(text)

@@ -188,15 +188,13 @@ def _model(path: Path, arrays: dict[str, NDArray[Any]], manifest: Mapping[str, A
     if found != shapes:
         wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
         raise ModelDamaged(f"{path / ARRAYS}: {', '.join(wrong)} missing, unknown or of another shape than this version reads")
-    networks = tuple(_network({field.name: arrays[field.name][row] for field in fields(Network)}) for row in range(count))
+    networks = tuple(
+        Network(**{field.name: np.asarray(arrays[field.name][row], np.float64) for field in fields(Network)})
+        for row in range(count)
+    )
     if not all(np.isfinite(arrays[name]).all() for name in shapes):
         raise ModelDamaged(f"{path / ARRAYS}: a weight is not finite; train again")
     return Model(arrays["weights"], np.asarray(arrays["scale"]), np.asarray(arrays["bias"]), networks)
-
-
-def _network(arrays: dict[str, NDArray[Any]]) -> Network:
-    wide = {name: np.asarray(array, np.float64) for name, array in arrays.items() if name != "hidden"}
-    return Network(np.asarray(arrays["hidden"], np.float32), **wide)
 
 
 def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, Any], card: str) -> Path:

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "split": {"schema", "language", "features", "context", "model", "places"},
     "store": {"schema", "features", "context", "model"},
     "decide": {"schema"},
-    "pipeline": {"schema", "language", "segment", "split", "features", "model", "store", "decide"},
+    "pipeline": {"schema", "segment", "split", "features", "model", "store", "decide"},
     "corpus": {"schema"},
     "report": {"schema", "decide"},
     "cli": {"schema", "decide", "pipeline", "corpus", "report"},

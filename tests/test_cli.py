@@ -136,6 +136,15 @@ def test_policy_keep_and_threshold_reach_the_decision(capfdbinary, tmp_path):
     assert run(capfdbinary, "clean", file, *never)[1].decode() == AD
 
 
+def test_langdetect_decides_the_language_when_asked(capfdbinary, tmp_path):
+    file = tmp_path / "page.txt"
+    file.write_text("Titelseite, Impressum, Kontakt. 港口周一重新开放，船只恢复通行。", "utf-8")
+    ways = [run(capfdbinary, "label", file, "--language-id", way)[1] for way in ("exact", "langdetect")]
+    found = [{span["language"] for span in json.loads(out)["spans"]} for out in ways]
+    assert "zh" in found[0]
+    assert found[0] != found[1]
+
+
 def test_info_names_the_model_and_its_figures(capfdbinary, clf):
     status, out, _ = run(capfdbinary, "info")
     assert status == 0

@@ -27,7 +27,7 @@ from typing import Any
 
 from classifier import language, segment
 from classifier.language import profiles
-from classifier.schema import LANGUAGES, ClassifierError, InputError
+from classifier.schema import LANGUAGE_IDS, LANGUAGES, ClassifierError, InputError
 
 # Pieces of a text: where each ends, and its path.
 Pieces = list[tuple[int, str]]
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         texts = read(options.file)
-        for how in reversed(language.LANGUAGE_IDS):
+        for how in reversed(LANGUAGE_IDS):
             wrong = [record for record in texts if found(record["text"], how) != gold(record)]
             if how == "exact":
                 print("\n".join(_view(record, how) for record in wrong))

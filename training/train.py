@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from classifier import features, segment, split, store
 from classifier.model import Model, read_context
 from classifier.pipeline import Classifier
-from classifier.schema import LABELS, LANGUAGES, ClassifierError, InputError
+from classifier.schema import LABELS, ClassifierError, InputError
 from training import augment, card, choose, data, evaluate, fit
 
 FOLDS = 5
@@ -73,11 +74,13 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
         logits[chosen] = student.logits(stage.inputs[stage.rows[chosen]])
         say(f"second stage, fold {number + 1} of {folds.max() + 1}")
     seen = stage.annotated[stage.rows]
-    calibration = fit.calibrate(logits[seen], stage.label[stage.rows][seen], stage.language[stage.rows][seen])
-    thresholds = _thresholds(stage, logits, calibration)
+    factors = fit.temperatures(logits[seen], stage.label[stage.rows][seen], stage.language[stage.rows][seen])
+    thresholds = _thresholds(stage, logits, factors)
 
     student = _fit_student(stage, np.ones(len(stage.fold), bool), settings)
-    model = Model(heads[-1].weights, heads[-1].scale, heads[-1].bias, tuple(fit.quantise(student, c) for c in calibration))
+    model = Model(
+        heads[-1].weights, heads[-1].scale, heads[-1].bias, tuple(fit.quantise(student, factor) for factor in factors)
+    )
     say("both stages on all folds")
 
     counts = Counter(LABELS[label].value for label in stage.label[stage.annotated & (stage.label >= 0)])
@@ -194,17 +197,9 @@ def _folds(documents: Sequence[data.Document]) -> NDArray[np.int64]:
     return np.array([fold[document.site] for document in documents])
 
 
-def _thresholds(
-    stage: _Stage, logits: NDArray[np.float64], calibration: Sequence[fit.Calibration]
-) -> dict[str, dict[str, dict[str, float]]]:
+def _thresholds(stage: _Stage, logits: NDArray[np.float64], factors: Sequence[float]) -> dict[str, dict[str, dict[str, float]]]:
     """Thresholds on the calibrated out-of-fold probabilities of annotated segments."""
-    probabilities = np.zeros_like(logits)
-    for language in range(len(LANGUAGES)):
-        rows = stage.language[stage.rows] == language
-        matrix, shift = calibration[language]
-        scaled = logits[rows] @ matrix + shift
-        weight = np.exp(scaled - scaled.max(1, keepdims=True))
-        probabilities[rows] = weight / weight.sum(1, keepdims=True)
+    probabilities = softmax(logits * np.array(factors)[stage.language[stage.rows], None], axis=1)
     seen = stage.annotated[stage.rows]
     kept = stage.rows[seen]
     return choose.choose(probabilities[seen], stage.label[kept], stage.language[kept], stage.size[kept])

@@ -9,6 +9,6 @@ han        Simplified against Traditional
 paths      all of it together: the path of every segment
 """
 
-from classifier.language.paths import EN, LANGUAGE_IDS, LONGEST, OTHER, ZH, chinese_script, detected, routes, switches
+from classifier.language.paths import EN, LONGEST, OTHER, ZH, chinese_script, detected, routes, switches
 
-__all__ = ["EN", "LANGUAGE_IDS", "LONGEST", "OTHER", "ZH", "chinese_script", "detected", "routes", "switches"]
+__all__ = ["EN", "LONGEST", "OTHER", "ZH", "chinese_script", "detected", "routes", "switches"]

@@ -18,8 +18,6 @@ from classifier.language.scripts import ENGLISH_SET, FOREIGN_SET, LANE, Counts, 
 from classifier.language.tokens import KANA_SHARE
 from classifier.schema import LANGUAGES, Language
 
-# Who decides the path of a segment: this module, or langdetect's own detector.
-LANGUAGE_IDS = ("exact", "langdetect")
 EN, ZH, OTHER = (LANGUAGES.index(name) for name in (Language.EN, Language.ZH, Language.OTHER))
 # A segment of more characters overflows the counters of `scripts.count()`.
 LONGEST = (1 << LANE) - 1
