@@ -115,6 +115,14 @@ def test_calibration_error_is_the_gap_between_stated_and_observed():
     assert evaluate.calibration_error(np.array([0] * 5 + [1] * 5), stated) == pytest.approx(0.3)
 
 
+def test_a_temperature_makes_overconfident_logits_mean_what_they_say():
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(4000, 4)) * 1.5
+    labels = np.array([random.choice(4, p=np.exp(row) / np.exp(row).sum()) for row in logits])
+    factors = fit.temperatures(3 * logits, labels, np.zeros(4000, int))
+    assert factors == pytest.approx([1 / 3] * 3, rel=0.1)
+
+
 def test_chosen_thresholds_stay_within_their_budget():
     random = np.random.default_rng(0)
     truth = random.integers(0, 4, 4000)

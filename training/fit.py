@@ -36,7 +36,8 @@ class Settings:
     teacher of the second stage. students, units, epochs: how many networks learn from it,
     side by side, and how. unlabelled: how many segments without a label they learn from
     beside the annotated ones. rearranged: the weight of a segment of a rearranged document in
-    the second stage, beside an annotated one at 1. seed: of everything random.
+    the second stage, beside an annotated one at 1; promo: of a promo segment there. seed: of
+    everything random.
     """
 
     inverse_regularisation: float = 1.5
@@ -45,8 +46,9 @@ class Settings:
     students: int = 3
     units: int = 96
     epochs: int = 20
-    unlabelled: int = 80_000
+    unlabelled: int = 100_000
     rearranged: float = 0.6
+    promo: float = 1.75
     seed: int = 0
 
 
@@ -143,18 +145,18 @@ def fit_student(
     inputs: NDArray[np.int16],
     labels: NDArray[np.int64],
     weights: NDArray[np.float64],
-    unlabelled: NDArray[np.int16],
+    more: NDArray[np.int16],
     settings: Settings,
 ) -> Student:
     """The second stage: gradient boosting on the labels, distilled into a small network.
 
-    The network learns the boosting's logits, on annotated and unlabelled segments alike
+    inputs, labels, weights: segments with a label; more: segments that the network alone
+    learns from. It learns the boosting's logits, whatever the labels say
     (Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network"): it runs
     in two matrix products and keeps nearly all of the boosting's accuracy.
     """
     seeds = range(settings.seed, settings.seed + settings.boosting_models)
-    pool = np.random.default_rng(settings.seed).permutation(len(unlabelled))[: settings.unlabelled]
-    everything = np.concatenate((inputs, inputs, unlabelled[pool])).astype(np.float32)
+    everything = np.concatenate((inputs, more)).astype(np.float32)
     target = np.zeros((len(everything), len(LABELS)))
     for seed in seeds:
         teacher = HistGradientBoostingClassifier(

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from scipy.special import softmax
 from classifier import features, segment, split, store
 from classifier.model import Model, read_context
 from classifier.pipeline import Classifier
-from classifier.schema import LABELS, ClassifierError, InputError
+from classifier.schema import LABELS, ClassifierError, InputError, Label
 from training import augment, card, choose, data, evaluate, fit
 
 FOLDS = 5
@@ -68,8 +68,9 @@ def train(source: Path, output: Path, settings: fit.Settings) -> None:
     stage = _read_stage(heads, [*documents, *extra], np.concatenate((folds, extra_folds)), len(annotated), settings)
     say(f"{len(extra)} documents rearranged from these; {len(stage.label)} segments, {len(stage.rows)} of them with a label")
     logits = np.zeros((len(stage.rows), len(LABELS)))
+    once = replace(settings, boosting_models=1, students=1)  # enough to calibrate and to choose thresholds
     for number in range(folds.max() + 1):
-        student = _fit_student(stage, stage.fold != number, settings)
+        student = _fit_student(stage, stage.fold != number, once)
         chosen = stage.fold[stage.rows] == number
         logits[chosen] = student.logits(stage.inputs[stage.rows[chosen]])
         say(f"second stage, fold {number + 1} of {folds.max() + 1}")
@@ -181,9 +182,12 @@ def _read_stage(
 
 
 def _fit_student(stage: _Stage, chosen: NDArray[np.bool_], settings: fit.Settings) -> fit.Student:
+    """The second stage on the chosen rows. It learns from annotated documents twice, and from the rest of them."""
     rows = stage.rows[chosen[stage.rows]]
-    spare = np.flatnonzero(chosen & (stage.label < 0))
-    return fit.fit_student(stage.inputs[rows], stage.label[rows], stage.weight[rows], stage.inputs[spare], settings)
+    spare = np.random.default_rng(settings.seed).permutation(np.flatnonzero(chosen & stage.annotated & (stage.label < 0)))
+    more = np.concatenate((rows[stage.annotated[rows]], spare[: settings.unlabelled]))
+    weight = stage.weight[rows] * np.where(stage.label[rows] == LABELS.index(Label.PROMO), settings.promo, 1.0)
+    return fit.fit_student(stage.inputs[rows], stage.label[rows], weight, stage.inputs[more], settings)
 
 
 def _folds(documents: Sequence[data.Document]) -> NDArray[np.int64]:
