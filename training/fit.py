@@ -19,9 +19,10 @@ from sklearn.preprocessing import StandardScaler
 
 from classifier import features
 from classifier.model import HIDDEN_STEPS, Model, Network, pack
-from classifier.schema import LABELS, LANGUAGES, Language, Segments
+from classifier.schema import LABELS, LANGUAGES, Label, Language, Segments
 
 OTHER = LANGUAGES.index(Language.OTHER)
+PROMO = LABELS.index(Label.PROMO)
 # A head or a calibration on fewer segments than this is worse than one for all languages.
 ENOUGH = 400
 ABSENT = -8.0  # the logit of a label that a training set does not hold
@@ -36,8 +37,8 @@ class Settings:
     teacher of the second stage. students, units, epochs: how many networks learn from it,
     side by side, and how. unlabelled: how many segments without a label they learn from
     beside the annotated ones. rearranged: the weight of a segment of a rearranged document in
-    the second stage, beside an annotated one at 1; promo: of a promo segment there. seed: of
-    everything random.
+    the second stage, beside an annotated one at 1; promo: of a promo segment there.
+    promo_odds: what the odds of promo are multiplied by at the end. seed: of everything random.
     """
 
     inverse_regularisation: float = 1.5
@@ -49,6 +50,7 @@ class Settings:
     unlabelled: int = 100_000
     rearranged: float = 0.6
     promo: float = 1.75
+    promo_odds: float = 1.2
     seed: int = 0
 
 
@@ -193,12 +195,9 @@ def fit_student(
         parts.append((hidden, shift, network.coefs_[1].astype(np.float64), network.intercepts_[1].astype(np.float64)))
     # The mean of several networks is one network with their units side by side.
     hiddens, shifts, outs, out_shifts = zip(*parts, strict=True)
-    return Student(
-        np.concatenate(hiddens, axis=1),
-        np.concatenate(shifts),
-        np.concatenate(outs) / settings.students,
-        np.mean(out_shifts, axis=0),
-    )
+    out_bias = np.mean(out_shifts, axis=0)
+    out_bias[PROMO] += np.log(settings.promo_odds)
+    return Student(np.concatenate(hiddens, axis=1), np.concatenate(shifts), np.concatenate(outs) / settings.students, out_bias)
 
 
 def temperatures(logits: NDArray[np.float64], labels: NDArray[np.int64], languages: NDArray[np.int64]) -> list[float]:

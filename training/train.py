@@ -25,7 +25,7 @@ from scipy.special import softmax
 from classifier import features, segment, split, store
 from classifier.model import Model, read_context
 from classifier.pipeline import Classifier
-from classifier.schema import LABELS, ClassifierError, InputError, Label
+from classifier.schema import LABELS, ClassifierError, InputError
 from training import augment, card, choose, data, evaluate, fit
 
 FOLDS = 5
@@ -186,7 +186,7 @@ def _fit_student(stage: _Stage, chosen: NDArray[np.bool_], settings: fit.Setting
     rows = stage.rows[chosen[stage.rows]]
     spare = np.random.default_rng(settings.seed).permutation(np.flatnonzero(chosen & stage.annotated & (stage.label < 0)))
     more = np.concatenate((rows[stage.annotated[rows]], spare[: settings.unlabelled]))
-    weight = stage.weight[rows] * np.where(stage.label[rows] == LABELS.index(Label.PROMO), settings.promo, 1.0)
+    weight = stage.weight[rows] * np.where(stage.label[rows] == fit.PROMO, settings.promo, 1.0)
     return fit.fit_student(stage.inputs[rows], stage.label[rows], weight, stage.inputs[more], settings)
 
 
