@@ -116,12 +116,15 @@ def _windows(rows: Rows, scores: Column, at: _Places) -> list[Column]:
     columns: list[Column] = []
     length = rows.shape[:, 0]
     weight = np.minimum(length, WEIGHT_LIMIT) + 1
+    total, sizes = _running(scores), _running(length[:, None])
+    weighted, weights = _running(scores * weight[:, None]), _running(weight[:, None])
+    count = np.arange(at.row.size + 1)[:, None]
     for width in WINDOWS:
         low, high = np.maximum(at.row - width, at.first), np.minimum(at.row + width + 1, at.stop)
-        columns += [_means(scores, low, at.row), _means(scores, at.row + 1, high)]
-        columns.append(_log(_means(length[:, None], low, high)))
+        columns += [_ratio(total, count, low, at.row), _ratio(total, count, at.row + 1, high)]
+        columns.append(_log(_ratio(sizes, count, low, high)))
         if width != WINDOWS[0]:
-            columns.append(_weighted(scores, weight, low, high))
+            columns.append(_ratio(weighted, weights, low, high))
     return columns
 
 
@@ -130,16 +133,17 @@ def _paragraph_and_document(rows: Rows, scores: Column, at: _Places) -> list[Col
     columns: list[Column] = []
     length = rows.shape[:, 0]
     weight = length + 1
+    heavy = scores * weight[:, None]
+    weighted, weights = _running(heavy), _running(weight[:, None])
     # How far its scores stand out from the rest of its paragraph, as those of a glued tail do.
-    around = _sums(scores * weight[:, None], at.top, at.bottom) - scores * weight[:, None]
-    rest = _sums(weight, at.top, at.bottom) - weight
-    columns.append((scores - around // np.maximum(rest, 1)[:, None]) * (rest > 0)[:, None])
+    around = weighted[at.bottom] - weighted[at.top] - heavy
+    rest = weights[at.bottom] - weights[at.top] - weight[:, None]
+    columns.append((scores - around // np.maximum(rest, 1)) * (rest > 0))
     for a, b in ((at.top, at.bottom), (at.first, at.stop)):
-        columns.append(_weighted(scores, weight, a, b))
+        columns.append(_ratio(weighted, weights, a, b))
         columns.append(_log(np.stack([b - a, _sums(length, a, b)], axis=1)))
         columns.append(_log(np.stack([at.row - a, b - 1 - at.row], axis=1)))
-    before, whole = _sums(weight, at.first, at.row), _sums(weight, at.first, at.stop)
-    columns.append((before * 100 // whole)[:, None])
+    columns.append((weights[at.row] - weights[at.first]) * 100 // (weights[at.stop] - weights[at.first]))
     columns.append(_log(np.stack([at.line - at.line[at.first], at.line[at.stop - 1] - at.line], axis=1)))
     columns.append(_log(_means(length[:, None], at.first, at.stop)))
     # How much of the document each label takes, by characters and by segments, and the surest of each.
@@ -221,8 +225,19 @@ def _log(values: Column) -> Column:
     return _LOGS[np.minimum(values, _LOGS.size - 1)]
 
 
+def _running(values: Column) -> Column:
+    """Running sums with a leading 0: the sum over [low, high) is a difference of two of them."""
+    return np.concatenate((np.zeros((1, *values.shape[1:]), np.int64), np.cumsum(values, axis=0)))
+
+
+def _ratio(above: Column, below: Column, low: Column, high: Column) -> Column:
+    """The sum over [low, high) of one quantity by that of another, from their running sums; 0 of none is 0."""
+    result: Column = (above[high] - above[low]) // np.maximum(below[high] - below[low], 1)
+    return result
+
+
 def _sums(values: Column, low: Column, high: Column) -> Column:
-    total = np.concatenate((np.zeros((1, *values.shape[1:]), np.int64), np.cumsum(values, axis=0)))
+    total = _running(values)
     result: Column = total[high] - total[low]
     return result
 

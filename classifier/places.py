@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.language.scripts import member, word_keys
+
 _ASTRAL = 0x10000
 _OTHER, _BLANK, _UPPER, _LOWER, _DIGIT, _HAN = range(6)
 KINDS = ("capital behind a space", "capital behind lower case", "Han behind a space")
@@ -46,12 +48,8 @@ def _classes() -> NDArray[np.uint8]:
     return table
 
 
-def _keys(words: str) -> NDArray[np.uint64]:
-    return np.array(sorted(sum(ord(c) << 8 * i for i, c in enumerate(word)) for word in set(words.split())), np.uint64)
-
-
 _CLASSES = _classes()
-_NO_END_KEYS, _BEGIN_KEYS = _keys(_NO_END), _keys(_BEGIN)
+_NO_END_KEYS, _BEGIN_KEYS = word_keys(_NO_END.split()), word_keys(_BEGIN.split())
 
 
 class Places(NamedTuple):
@@ -98,19 +96,14 @@ def find(text: str, starts: NDArray[np.int64], stops: NDArray[np.int64], room: N
     order = np.argsort(at)
     at, kind = at[order], kind[order]
     word = np.searchsorted(words, at)
-    begins = _member(_word_keys(points, at), _BEGIN_KEYS)
+    begins = member(_keys_at(points, at), _BEGIN_KEYS)
     marks = np.stack([capitals[word], capitals[word + 2], begins], axis=1)
     good = (kind != 0) | begins | ~marks[:, 0]
-    good &= (kind != 0) | ~_member(_word_keys(points, words[np.maximum(word - 1, 0)]), _NO_END_KEYS)
+    good &= (kind != 0) | ~member(_keys_at(points, words[np.maximum(word - 1, 0)]), _NO_END_KEYS)
     return Places(at, kind.astype(np.int64), marks).chosen(good)
 
 
-def _member(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = known[np.searchsorted(known, keys).clip(0, known.size - 1)] == keys
-    return found
-
-
-def _word_keys(points: NDArray[np.uint32], starts: NDArray[np.int64]) -> NDArray[np.uint64]:
+def _keys_at(points: NDArray[np.uint32], starts: NDArray[np.int64]) -> NDArray[np.uint64]:
     """The ASCII letters from each start up to the next other character, as one number; 0 for longer words."""
     keys = np.zeros(starts.size, np.uint64)
     live = np.ones(starts.size, bool)

@@ -32,6 +32,7 @@ LABELS: tuple[Label, ...] = tuple(Label)
 LANGUAGES: tuple[Language, ...] = tuple(Language)
 # Who decides the path of a segment: our own reading, or langdetect's detector.
 LANGUAGE_IDS = ("exact", "langdetect")
+BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # what str.splitlines() breaks at
 
 
 class ClassifierError(Exception):

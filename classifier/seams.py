@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # what str.splitlines() breaks at
+from classifier.schema import BREAKS
+
 BLANK = rf"[^\S{BREAKS}]"
 HAN = "\u3400-\u9fff\uf900-\ufaff"
 CLOSERS = "\"'”’»›)\\]}）】」』》〉〕］"

@@ -11,8 +11,8 @@ import bisect
 import re
 
 from classifier import language
-from classifier.schema import Limits, Segments
-from classifier.seams import BLANK, BREAKS, BULLETS, CLOSERS, seams
+from classifier.schema import BREAKS, Limits, Segments
+from classifier.seams import BLANK, BULLETS, CLOSERS, seams
 
 _BLANKS = re.compile(rf"{BLANK}*")
 

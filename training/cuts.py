@@ -9,8 +9,6 @@ several sentences break into as many, so the number of sentences stands beside.
 from __future__ import annotations
 
 import bisect
-import gzip
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from classifier.decide import Result
-from classifier.schema import LABELS, LANGUAGES, InputError
-from classifier.seams import BREAKS
-from training.data import Document
+from classifier.schema import BREAKS, LABELS, LANGUAGES, InputError
+from training.data import Document, lines
 
 Spans = list[tuple[int, int, str]]
 _BREAK = re.compile(f"[{BREAKS}]")
@@ -44,25 +41,20 @@ def read_tiled(path: Path) -> list[Tiled]:
     Raises InputError, with file and line, where spans do not tile the text.
     """
     documents = []
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            record = json.loads(line)
-            spans = [(int(s[0]), int(s[1]), str(s[2]), str(s[3])) for s in record["spans"]]
-            ends = [0, *(end for _, end, _, _ in spans)]
-            if [start for start, _, _, _ in spans] != ends[:-1] or ends[-1] != len(record["text"]):
-                raise InputError(f"{path}:{number}: the spans do not tile the text of {len(record['text'])} characters")
-            if any(label not in LABELS or language not in LANGUAGES for _, _, label, language in spans):
-                raise InputError(f"{path}:{number}: a span has a label or a language that does not exist")
-            documents.append(Tiled(str(record.get("id", number)), record["text"], tuple(spans)))
+    for number, record in lines(path):
+        spans = [(int(s[0]), int(s[1]), str(s[2]), str(s[3])) for s in record["spans"]]
+        ends = [0, *(end for _, end, _, _ in spans)]
+        if [start for start, _, _, _ in spans] != ends[:-1] or ends[-1] != len(record["text"]):
+            raise InputError(f"{path}:{number}: the spans do not tile the text of {len(record['text'])} characters")
+        if any(label not in LABELS or language not in LANGUAGES for _, _, label, language in spans):
+            raise InputError(f"{path}:{number}: a span has a label or a language that does not exist")
+        documents.append(Tiled(str(record.get("id", number)), record["text"], tuple(spans)))
     return documents
 
 
 def is_tiled(path: Path) -> bool:
     """Does the file hold documents with `spans`, not with `units`?"""
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        first = json.loads(next(lines, "{}"))
+    _, first = next(lines(path), (0, {}))
     return isinstance(first, dict) and "spans" in first and "units" not in first
 
 
@@ -112,12 +104,12 @@ def _figures(found: Counter[str]) -> dict[str, Any]:
 
 def table(figures: dict[str, dict[str, Any]]) -> str:
     """The figures of `report` as lines of text, a suite a line."""
-    lines = [f"{'cuts':12} {'borders':>8} {'recall':>7} {'segments':>9} {'spans':>7} {'sentences':>10}  a unit"]
+    rows = [f"{'cuts':12} {'borders':>8} {'recall':>7} {'segments':>9} {'spans':>7} {'sentences':>10}  a unit"]
     for suite, row in figures.items():
         recall = "      -" if row["recall"] is None else f"{row['recall']:7.3f}"
         cells = f"{row['segments_a_unit']:9.3f} {row['spans_a_unit']:7.3f} {row['sentences_a_unit']:10.3f}"
-        lines.append(f"{suite:12} {row['borders']:8d} {recall} {cells}")
-    return "\n".join(lines)
+        rows.append(f"{suite:12} {row['borders']:8d} {recall} {cells}")
+    return "\n".join(rows)
 
 
 def exact(documents: Sequence[Tiled], results: Sequence[Result]) -> dict[str, dict[str, float]]:

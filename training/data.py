@@ -69,19 +69,26 @@ def read(paths: Sequence[Path]) -> list[Document]:
 
 
 def _records(path: Path) -> Iterator[Document]:
-    for number, record in _lines(path):
+    for number, record in lines(path):
         yield _document(record, f"{path}:{number}")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, Any]]:
+def lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """The number and the value of every line of a JSONL file, gzip or not, that is not blank.
+
+    Raises InputError, with file and line, for what is no JSON or cannot be read.
+    """
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
+    number = 0
+    try:
+        with opener(path, "rt", encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
                     yield number, json.loads(line)
-                except ValueError as error:
-                    raise InputError(f"{path}:{number}: no JSON ({error})") from None
+    except ValueError as error:
+        raise InputError(f"{path}:{number}: no JSON ({error})") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error}") from None
 
 
 def _document(record: Any, where: str) -> Document:
@@ -118,7 +125,7 @@ def own() -> list[Document]:
     folder = Path(__file__).with_name("corpus")
     found = read(sorted(folder.glob("documents*.jsonl")))
     for path in sorted(folder.glob("phrases*.jsonl")):
-        for number, record in _lines(path):
+        for number, record in lines(path):
             name, text = f"{path.stem} {number}", record["text"]
             found.append(Document(name, text, ((0, len(text), record["label"]),), name, "phrases", True))
     return found
@@ -140,7 +147,7 @@ def weak(source: Path) -> list[Document]:
     for path in weak_files(source):
         label = path.name.partition("_weak")[0]
         groups: dict[str, dict[str, str]] = {kind: {} for kind, of, *_ in WEAK if of == label}
-        for _, record in _lines(path):
+        for _, record in lines(path):
             kind, text = record.get("kind"), record.get("text")
             if kind in groups and isinstance(text, str):
                 groups[kind].setdefault(text[:60], text)

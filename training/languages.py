@@ -16,8 +16,6 @@ documents were scored against langdetect's profiles.
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +26,7 @@ from typing import Any
 from classifier import language, segment
 from classifier.language import profiles
 from classifier.schema import LANGUAGE_IDS, LANGUAGES, ClassifierError, InputError
+from training.data import lines
 
 # Pieces of a text: where each ends, and its path.
 Pieces = list[tuple[int, str]]
@@ -60,16 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def read(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSONL file, gzip or not; each has a string `text`. Raises InputError with the line."""
     records = []
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                record = json.loads(line)
-                if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-                    raise InputError(f"{path}:{number}: a record needs a string `text`")
-                records.append(record)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}") from None
+    for number, record in lines(path):
+        if not isinstance(record, dict) or not isinstance(record.get("text"), str):
+            raise InputError(f"{path}:{number}: a record needs a string `text`")
+        records.append(record)
     return records
 
 

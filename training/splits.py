@@ -27,8 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from classifier import segment, split
 from classifier.model import Model
 from classifier.places import KINDS
-from classifier.schema import LANGUAGES, ClassifierError, Language
-from classifier.seams import BREAKS
+from classifier.schema import BREAKS, LANGUAGES, ClassifierError, Language
 from training import data, fit
 
 ZH = LANGUAGES.index(Language.ZH)

@@ -16,14 +16,11 @@ from classifier.language import grammar, han, mixed, tokens
 from classifier.language.profiles import detect, english_probability
 from classifier.language.scripts import ENGLISH_SET, FOREIGN_SET, LANE, Counts, count
 from classifier.language.tokens import KANA_SHARE
-from classifier.schema import LANGUAGES, Language
+from classifier.schema import BREAKS, LANGUAGES, Language
 
 EN, ZH, OTHER = (LANGUAGES.index(name) for name in (Language.EN, Language.ZH, Language.OTHER))
 # A segment of more characters overflows the counters of `scripts.count()`.
 LONGEST = (1 << LANE) - 1
-
-# What str.splitlines() breaks at.
-BREAKS = frozenset("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 
 # The values below were chosen with `python -m training.languages`: (x, y) is how many of 173
 # texts written for this and of the 520 of tests/examples/languages.jsonl are exact to the

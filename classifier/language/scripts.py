@@ -7,6 +7,7 @@ the counts of every segment, so that a document costs the same however it is cut
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -83,18 +84,19 @@ class Counts(NamedTuple):
     foreign_words: NDArray[np.int64]
 
 
-def _word_keys(words: list[str]) -> NDArray[np.uint64]:
+def word_keys(words: Iterable[str]) -> NDArray[np.uint64]:
+    """Words of up to eight ASCII letters as numbers, ascending: a byte a letter, the first lowest."""
     return np.array(sorted({sum(ord(c) << 8 * i for i, c in enumerate(w)) for w in words}), np.uint64)
 
 
 ENGLISH_SET = frozenset(ENGLISH_WORDS)
 FOREIGN_SET = frozenset(FOREIGN_WORDS) - ENGLISH_SET
-_ENGLISH_KEYS = _word_keys(ENGLISH_WORDS)
-_FOREIGN_KEYS = _word_keys(sorted(FOREIGN_SET))
+_ENGLISH_KEYS = word_keys(ENGLISH_WORDS)
+_FOREIGN_KEYS = word_keys(sorted(FOREIGN_SET))
 _LONGEST = 6
 
 
-def _function_words(points: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _function_words(points: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Where words of up to six ASCII letters start, and which are English or foreign function words."""
     lower = points | 0x20
     letter = (lower >= 0x61) & (lower <= 0x7A) | (points >= 0xC0) & (points < 0x250) | (points >= 0x1E00) & (points < 0x1F00)
@@ -110,12 +112,12 @@ def _function_words(points: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDAr
     for i in range(_LONGEST):
         live = sizes > i
         keys[live] |= lower[starts[live] + i].astype(np.uint64) << np.uint64(8 * i)
-    return starts, _member(keys, _ENGLISH_KEYS), _member(keys, _FOREIGN_KEYS)
+    return starts, member(keys, _ENGLISH_KEYS), member(keys, _FOREIGN_KEYS)
 
 
-def _member(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int64]:
-    at = np.searchsorted(known, keys).clip(0, known.size - 1)
-    found: NDArray[np.int64] = (known[at] == keys).astype(np.int64)
+def member(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of some keys are among the known ones, which ascend."""
+    found: NDArray[np.bool_] = known[np.searchsorted(known, keys).clip(0, known.size - 1)] == keys
     return found
 
 
@@ -133,5 +135,5 @@ def count(text: str, ends: list[int]) -> Counts:
     lanes = [(packed >> np.uint64(LANE * i) & np.uint64((1 << LANE) - 1)).astype(np.int64) for i in range(5)]
     starts, english, foreign = _function_words(points)
     owner = np.searchsorted(stops, starts, side="right")
-    hits = [np.bincount(owner[words == 1], minlength=stops.size) for words in (english, foreign)]
+    hits = [np.bincount(owner[words], minlength=stops.size) for words in (english, foreign)]
     return Counts(*lanes, *hits)
