@@ -2,8 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 SAMPLE := tests/examples/flattened.txt
+TRAPS := tests/examples/traps.jsonl
 
-.PHONY: demo test slow train bench clean
+.PHONY: demo test slow train evaluate bench clean
 
 demo: .venv/demo  ## install, clean a sample document, show its labels
 	@echo; echo "== $(SAMPLE), labelled =="; $(BIN)/classifier label --format text $(SAMPLE)
@@ -17,8 +18,12 @@ test: .venv/test  ## lint, types and tests
 slow: .venv/test  ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
-train: .venv/test  ## fit the model on DATA, a folder of annotated documents
-	$(BIN)/python -m training.train $(DATA) --output models/default
+train: .venv/test  ## fit the shipped model again from its feature rows, in about ten minutes
+	$(BIN)/python -m training.train --output models/default $(addprefix --measure ,$(wildcard $(DATA)/dev*.jsonl*))
+
+evaluate: .venv/test  ## hold the shipped model to its pinned floors, on the annotated documents of DATA and our own traps
+	$(BIN)/python -m training.evaluate $(wildcard $(DATA)/dev*.jsonl*) $(TRAPS)
+	$(BIN)/python -m training.gate $(wildcard $(DATA)/dev*.jsonl* $(DATA)/cases*.jsonl*) $(TRAPS)
 
 bench: .venv/test  ## throughput beside fastText's predict, on the documents of DATA
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"

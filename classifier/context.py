@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.features import BUCKET_BITS, SPACE, Rows
+from classifier.features import BUCKET_BITS, SPACE, Rows, buckets
 from classifier.schema import LABELS, LANGUAGES, Label, Language
 
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
 SCORE_STEPS = 16
 SCORE_LIMIT = 127
-INPUTS = 156  # columns that context_inputs() makes
+INPUTS = 164  # columns that context_inputs() makes
 FLAG = 10  # a mark that is either there or not, about as large as the other inputs
 
 # How far the second stage looks, measured as rows of "What was tried" in training/README.md.
@@ -38,6 +39,12 @@ _SPREAD = np.int64(0x1E3779B97F4A7C15)
 _LOGS = np.array([round(8 * math.log2(1 + n)) for n in range(8192)], np.int64)
 _TERMINAL = np.array(sorted(map(ord, ".!?。!?;")), np.uint32)
 _CLOSING = np.array(sorted(map(ord, "\"')]」』》】)")), np.uint32)
+_QUOTES = np.array([ord('"')], np.uint32)
+_OPEN_QUOTES = np.array(sorted(map(ord, "「『《")), np.uint32)
+_CLOSE_QUOTES = np.array(sorted(map(ord, "」』》")), np.uint32)
+_YOU = np.array(sorted(map(ord, "你您")), np.uint32)
+_LINKS = np.array(sorted(map(ord, "@#/")), np.uint32)
+_MONEY = np.array(sorted(map(ord, "$€£¥元%")), np.uint32)
 _COLON = np.array(sorted(map(ord, ":,、,:|")), np.uint32)
 
 
@@ -60,11 +67,20 @@ def steps(logits: NDArray[np.float64]) -> Column:
     return np.clip(scaled, -SCORE_LIMIT, SCORE_LIMIT).astype(np.int64)
 
 
-def context_inputs(rows: Rows, scores: Column, grams: Sequence[NDArray[np.uint32]]) -> Column:
+def evidence(rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> Column:
+    """What the second stage reads in the text itself, a row a segment: agreement with the document, then marks.
+
+    rows: the segments of a batch of documents; grams: their n-grams' buckets, an array an order,
+    as `features.buckets` gives them.
+    """
+    return np.concatenate([_agreement(rows, grams), _marks(rows, grams)], axis=1)
+
+
+def context_inputs(rows: Rows, scores: Column, found: Column) -> Column:
     """The second stage's inputs: integers, rows x INPUTS.
 
-    rows: the segments of a batch of documents; scores: `steps()` of their local logits, rows x
-    labels; grams: their n-grams' buckets, an array an order, as `features.buckets` gives them.
+    rows: the segments of a batch of documents, whose text is not looked at; scores: `steps()` of
+    their local logits, rows x labels; found: their `evidence()`.
     """
     if not len(scores):
         return np.zeros((0, INPUTS), np.int64)
@@ -79,7 +95,8 @@ def context_inputs(rows: Rows, scores: Column, grams: Sequence[NDArray[np.uint32
             *_paragraph_and_document(rows, scores, places),
             *_prose(rows, scores, places),
             *_shape(rows, places),
-            _agreement(rows, places.document, grams),
+            found[:, : len(AGREEMENT_ORDERS) + 1],
+            *_voice(rows, places, found[:, len(AGREEMENT_ORDERS) + 1 :]),
             *_languages(rows, places),
         ],
         axis=1,
@@ -211,6 +228,33 @@ def _shape(rows: Rows, at: _Places) -> list[Column]:
     return [np.stack(shares, axis=1), (han * 100 // np.maximum(all_letters, 1))[:, None]]
 
 
+def _marks(rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> Column:
+    """Quotation marks, "you", links and money in each segment, and how deep in a quotation of the batch it begins.
+
+    The last two columns: brackets that are open, and straight marks so far.
+    """
+    points = rows.grams[:-1]
+    straight, opening, closing = (np.isin(points, marks) for marks in (_QUOTES, _OPEN_QUOTES, _CLOSE_QUOTES))
+    you = np.isin(points, _YOU) | np.isin(grams[3], _you())
+    marks = np.stack([straight | opening | closing, you, np.isin(points, _LINKS), np.isin(points, _MONEY)], axis=1)
+    counts = _sums(marks.astype(np.int64), rows.bounds[:-1], rows.bounds[1:])
+    depth = _running(opening.astype(np.int64) - closing)[rows.bounds[:-1]]
+    odd = _running(straight.astype(np.int64))[rows.bounds[:-1]]
+    return np.concatenate([counts, depth[:, None], odd[:, None]], axis=1)
+
+
+def _voice(rows: Rows, at: _Places, marks: Column) -> list[Column]:
+    """Who speaks, and to whom: quotation marks, whether one is open, "you", links, money, calls and questions.
+
+    Quoted text is content whatever it says; a pitch speaks to "you" where its article does not.
+    """
+    counts, depth, odd = marks[:, :4], marks[:, 4], marks[:, 5]
+    inside = (depth > depth[at.top]) | ((odd - odd[at.top]) % 2 == 1)
+    share = _sums(counts[:, 1:2] * 1000, at.first, at.stop) // (_sums(rows.shape[:, :1], at.first, at.stop) + 1)
+    flags = np.stack([inside, rows.last == ord("!"), rows.last == ord("?")], axis=1)
+    return [_log(counts), _log(share), flags * FLAG]
+
+
 def _ends(rows: Rows) -> list[Column]:
     """Marks at the two ends of each segment: sentence end, colon, closer; digit, quote, symbol."""
     last, first = rows.last, rows.first
@@ -219,6 +263,13 @@ def _ends(rows: Rows) -> list[Column]:
     out.append(np.isin(first, _CLOSING))
     out.append((first > 0x2010) & (first < 0x2E80) | (first < ord("0")) & (first != SPACE))
     return [(flag * FLAG).astype(np.int64) for flag in out]
+
+
+@cache
+def _you() -> NDArray[np.uint32]:
+    """The buckets of "you " and "your", as `features.buckets` numbers them."""
+    points = np.array(list(map(ord, " you your ")), np.uint32)
+    return buckets(points, np.array([0, points.size - 1]))[3][[1, 5]]
 
 
 def _log(values: Column) -> Column:
@@ -251,11 +302,12 @@ def _weighted(scores: Column, weight: Column, low: Column, high: Column) -> Colu
     return _sums(scores * weight[:, None], low, high) // np.maximum(_sums(weight, low, high), 1)[:, None]
 
 
-def _agreement(rows: Rows, document: Column, grams: Sequence[NDArray[np.uint32]]) -> Column:
+def _agreement(rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> Column:
     """Percent of a segment's n-grams that other segments of its document hold.
 
     And whether the whole segment stands in its document again.
     """
+    document = np.repeat(np.arange(rows.documents.size - 1), np.diff(rows.documents))
     owner = np.repeat(np.arange(rows.bounds.size - 1, dtype=np.int32), np.diff(rows.bounds))
     columns = []
     widths = np.diff(rows.bounds[rows.documents])

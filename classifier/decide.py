@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.schema import LABELS, LANGUAGES, Label, Language, Policy, Quality, Segments, Span
+from classifier.schema import LABELS, LANGUAGES, Label, Language, Layout, Policy, Quality, Segments, Span
 
 # Probabilities travel as whole steps of 1/STEPS: sums over a span are then exact.
 STEPS = 10_000
@@ -23,8 +23,13 @@ CONTENT = LABELS.index(Label.CONTENT)
 
 Key = TypeVar("Key", Label, Language)
 
-# preset -> language -> label -> probability
-Thresholds = Mapping[str, Mapping[str, Mapping[str, float]]]
+# preset -> layout -> language -> label -> probability
+Thresholds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
+
+# A page: more than this share of its characters stands in segments shorter than these. A Han
+# character carries about as much as three letters. Measured as rows of "Presets" in training/README.md.
+PAGE_SHARE = 0.25
+SHORT = {Language.EN: 80, Language.ZH: 30, Language.OTHER: 80}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +78,7 @@ class Result:
         total = sum(size for _, size in sizes)
         content = sum(size for span, size in sizes if span.label is Label.CONTENT)
         kept = sum(size for span, size in sizes if span.kept)
+        undecided = sum(size for span, size in sizes if span.kept and span.label not in self.policy.keep)
         languages = _votes((span.language, size) for span, size in sizes)
         junk = [span for span, size in sizes if size and span.label is not Label.CONTENT]
         return Quality(
@@ -80,6 +86,7 @@ class Result:
             content_characters=content,
             content_share=round(content / max(total, 1), 4),
             kept_share=round(kept / max(total, 1), 4),
+            undecided_share=round(undecided / max(total, 1), 4),
             languages={language: round(size / max(total, 1), 4) for language, size in languages if size},
             chinese_script=self.segments.chinese_script,
             worst=max(junk, key=lambda span: span.confidence, default=None),
@@ -108,7 +115,7 @@ class Result:
         first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
         last = np.concatenate((first[1:], [key.size])) - 1
         pooled = pool(probabilities, ends - starts, first)
-        limits = thresholds(self.policy, self.presets)
+        limits = thresholds(self.policy, self.presets, layout(ends - starts, languages))
         kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
         removal = STEPS - pooled[:, kept_labels].sum(1)
         keep = removal < limits[languages[first], labels[first]] * STEPS
@@ -143,16 +150,22 @@ def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDAr
     return result
 
 
-def thresholds(policy: Policy, presets: Thresholds) -> NDArray[np.float64]:
+def layout(sizes: NDArray[np.int64], languages: NDArray[np.int64]) -> Layout:
+    """How a document is set. sizes: characters of its segments; languages: of each, as an index into LANGUAGES."""
+    short = sizes[sizes < np.array([SHORT[language] for language in LANGUAGES])[languages]]
+    return Layout.PAGE if short.sum() > PAGE_SHARE * sizes.sum() else Layout.ARTICLE
+
+
+def thresholds(policy: Policy, presets: Thresholds, layout: Layout) -> NDArray[np.float64]:
     """The probability from which a label is removed, languages x labels; inf where never.
 
-    The model's preset, with the policy's own values over it.
+    The model's preset for a layout, with the policy's own values over it.
     """
     out = np.full((len(LANGUAGES), len(LABELS)), np.inf)
     for row, language in enumerate(LANGUAGES):
         for column, label in enumerate(LABELS):
             if label not in policy.keep:
-                out[row, column] = policy.thresholds.get(label, presets[policy.preset][language][label])
+                out[row, column] = policy.thresholds.get(label, presets[policy.preset][layout][language][label])
     return out
 
 

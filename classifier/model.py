@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.context import context_inputs, steps
+from classifier.context import context_inputs, evidence, steps
 from classifier.features import ORDERS, Rows, buckets
 from classifier.schema import LABELS
 
@@ -137,4 +137,4 @@ def probabilities(model: Model, rows: Rows) -> NDArray[np.float64]:
 def read_context(model: Model, rows: Rows) -> NDArray[np.int64]:
     """The second stage's inputs from the first stage's scores; the n-grams are hashed once for both."""
     grams = buckets(rows.grams, rows.bounds, model.bits)
-    return context_inputs(rows, steps(local_logits(model, rows, grams)), grams)
+    return context_inputs(rows, steps(local_logits(model, rows, grams)), evidence(rows, grams))

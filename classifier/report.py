@@ -12,7 +12,9 @@ _WIDTH = 90
 
 
 def view(result: Result) -> Iterator[str]:
-    """A line a span: label, language, confidence, whether it is removed, and the text itself.
+    """A line a span: label, language, confidence, and the text itself.
+
+    Before it `-` where the span is removed, `?` where it is kept because the model is unsure.
 
     Text that does not fit is shown by its two ends, so that every cut can be seen.
     """
@@ -21,7 +23,8 @@ def view(result: Result) -> Iterator[str]:
         if piece:
             if len(piece) > _WIDTH:
                 piece = f"{piece[: _WIDTH // 2]} … {piece[-_WIDTH // 2 :]}"
-            mark = " " if span.kept else "-"
+            undecided = span.label not in result.policy.keep
+            mark = "-" if not span.kept else "?" if undecided else " "
             yield f"{mark} {span.label:10} {span.language:5} {span.confidence:.2f}  {piece}"
 
 
@@ -30,7 +33,8 @@ def summary(result: Result) -> str:
     quality = result.quality
     return (
         f"{quality.characters:,} characters, {quality.content_share:.0%} content; "
-        f"{result.policy.preset} keeps {quality.kept_share:.0%} (- marks what it removes)"
+        f"{result.policy.preset} keeps {quality.kept_share:.0%}, {quality.undecided_share:.0%} because unsure "
+        "(- removed, ? kept because unsure)"
     )
 
 

@@ -28,8 +28,20 @@ class Language(StrEnum):
     OTHER = "other"
 
 
+class Layout(StrEnum):
+    """How a document is set, which decides how sure a policy must be.
+
+    On a page of short lines, much is boilerplate and little is content, so that a lost line is a
+    larger share of what the page has to say than a lost sentence is of an article.
+    """
+
+    ARTICLE = "article"
+    PAGE = "page"
+
+
 LABELS: tuple[Label, ...] = tuple(Label)
 LANGUAGES: tuple[Language, ...] = tuple(Language)
+LAYOUTS: tuple[Layout, ...] = tuple(Layout)
 # Who decides the path of a segment: our own reading, or langdetect's detector.
 LANGUAGE_IDS = ("exact", "langdetect")
 BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # what str.splitlines() breaks at
@@ -141,6 +153,8 @@ class Quality:
     characters: non-space characters in all; content_characters: those labelled content.
     content_share and kept_share: the share labelled content and the share that the
         policy keeps, 0 to 1 (0 for a document without characters).
+    undecided_share: the share that is labelled as what the policy removes, and kept because
+        the model is not sure enough.
     languages: the share of non-space characters by language path, largest first.
     chinese_script: "Hans" or "Hant", whichever most characters of the Chinese segments
         belong to, or None where there is no Chinese or no character decides.
@@ -151,6 +165,7 @@ class Quality:
     content_characters: int
     content_share: float
     kept_share: float
+    undecided_share: float
     languages: dict[Language, float]
     chinese_script: str | None
     worst: Span | None
@@ -162,6 +177,7 @@ class Quality:
             "content_characters": self.content_characters,
             "content_share": self.content_share,
             "kept_share": self.kept_share,
+            "undecided_share": self.undecided_share,
             "languages": {language.value: share for language, share in self.languages.items()},
             "chinese_script": self.chinese_script,
             "worst": self.worst.as_dict() if self.worst else None,

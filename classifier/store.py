@@ -28,6 +28,7 @@ from classifier.model import Model, Network
 from classifier.schema import (
     LABELS,
     LANGUAGES,
+    LAYOUTS,
     PRESETS,
     Limits,
     ModelDamaged,
@@ -36,7 +37,7 @@ from classifier.schema import (
     ModelUnsupported,
 )
 
-FORMAT = 1
+FORMAT = 2
 ARRAYS = "model.joblib"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
@@ -111,9 +112,10 @@ def _supported(path: Path, manifest: Mapping[str, Any]) -> None:
             )
     try:
         for preset in PRESETS:
-            for language in LANGUAGES:
-                for label in LABELS[1:]:
-                    float(manifest["thresholds"][preset][language][label])
+            for layout in LAYOUTS:
+                for language in LANGUAGES:
+                    for label in LABELS[1:]:
+                        float(manifest["thresholds"][preset][layout][language][label])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelDamaged(f"{path / MANIFEST}: thresholds are incomplete ({error!r}): train again") from error
 

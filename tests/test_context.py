@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,8 @@ def inputs(texts):
     cuts = [segment.cut(text) for text in texts]
     rows = features.rows(texts, cuts)
     scores = np.concatenate([np.zeros((0, len(LABELS)), np.int64), *(scores_of(cut) for cut in cuts)])
-    return context.context_inputs(rows, scores, features.buckets(rows.grams, rows.bounds))
+    found = context.evidence(rows, features.buckets(rows.grams, rows.bounds))
+    return context.context_inputs(rows, scores, found)
 
 
 def scores_of(cut):
@@ -43,6 +45,31 @@ def test_logits_become_steps_around_their_mean_within_the_limit():
         [context.SCORE_STEPS, 0, 0, -context.SCORE_STEPS],
         [context.SCORE_LIMIT, -context.SCORE_LIMIT, -context.SCORE_LIMIT, -context.SCORE_LIMIT],
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("He said: “You must buy now! It is yours.” Then he left.", [0, 1, 0]),
+        ("他说：「快去買吧！別等了。」然後走了。", [0, 1, 0]),
+        ('One mark " of inches.\nBuy now!', [0, 0]),
+    ],
+)
+def test_a_sentence_inside_a_quotation_is_marked_until_its_paragraph_ends(text, inside):
+    cut = segment.cut(text)
+    rows = features.rows([text], [cut])
+    marks = context.evidence(rows, features.buckets(rows.grams, rows.bounds))[:, 4:]
+    voice = np.concatenate(context._voice(rows, context._places(rows), marks), axis=1)
+    assert (voice[:, 5] / context.FLAG).tolist() == inside
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("Are you there? Your bag is. Youth!", 2), ("你好，您早。", 2), ("They left.", 0)]
+)
+def test_the_reader_who_is_spoken_to_is_counted(text, number):
+    cut = segment.cut(text)
+    rows = features.rows([text], [cut])
+    assert context.evidence(rows, features.buckets(rows.grams, rows.bounds))[:, 5].sum() == number
 
 
 def test_a_segment_said_twice_in_its_document_is_marked():

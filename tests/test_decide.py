@@ -2,11 +2,14 @@ import numpy as np
 import pytest
 
 from classifier import Label, Policy
-from classifier.decide import STEPS, Result
-from classifier.schema import LABELS, LANGUAGES, PRESETS, Segments
+from classifier.decide import STEPS, Result, layout
+from classifier.schema import LABELS, LANGUAGES, LAYOUTS, PRESETS, Layout, Segments
 
 PRESET_VALUES = {"careful": 0.95, "balanced": 0.7, "thorough": 0.5}
-PRESET = {name: {language: dict.fromkeys(LABELS[1:], PRESET_VALUES[name]) for language in LANGUAGES} for name in PRESETS}
+PRESET = {
+    name: {layout: {language: dict.fromkeys(LABELS[1:], PRESET_VALUES[name]) for language in LANGUAGES} for layout in LAYOUTS}
+    for name in PRESETS
+}
 
 
 def make(parts, policy=None):
@@ -85,6 +88,26 @@ def test_taking_a_whole_line_takes_its_line_break():
     assert make([("Buy\n", 0, 0, PROMO), ("Two.", 1, 0, CONTENT)]).clean_text == "Two."
 
 
+@pytest.mark.parametrize(
+    ("sizes", "language", "found"),
+    [
+        ([200, 60], 0, Layout.ARTICLE),
+        ([200, 40, 40], 0, Layout.PAGE),
+        ([60, 60, 25], 1, Layout.ARTICLE),
+        ([20, 20], 1, Layout.PAGE),
+    ],
+)
+def test_a_document_with_much_of_its_text_in_short_lines_is_a_page(sizes, language, found):
+    assert layout(np.array(sizes), np.full(len(sizes), language)) is found
+
+
+def test_a_page_and_an_article_are_decided_by_their_own_thresholds():
+    unsure = {**PRESET, "balanced": {**PRESET["balanced"], Layout.PAGE: PRESET["careful"][Layout.PAGE]}}
+    for size, gone in ((300, True), (30, False)):
+        result = make([("x" * size, 0, 0, (0.1, 0.9, 0, 0))])
+        assert Result(result.text, result.segments, result.probabilities, Policy(), unsure).spans[0].kept is not gone
+
+
 def test_a_paragraph_has_the_label_of_most_of_its_characters():
     result = make([("A long sentence of content. ", 0, 0, CONTENT), ("Buy\n", 0, 0, PROMO), ("© 2026", 1, 0, LEGAL)])
     assert [(p.start, p.end, p.label, p.kept) for p in result.paragraphs] == [
@@ -98,6 +121,13 @@ def test_quality_counts_characters_without_spaces():
     assert (quality.characters, quality.content_characters, quality.kept_share) == (10, 7, 0.7)
     assert quality.worst is not None
     assert quality.worst.label == "promo"
+
+
+def test_what_is_kept_because_the_model_is_unsure_is_counted_as_undecided():
+    result = make([("One two. ", 0, 0, CONTENT), ("Buy", 0, 0, (0.4, 0.6, 0, 0))])
+    assert result.with_policy(Policy(thresholds={"promo": 0.7})).quality.undecided_share == 0.3
+    assert result.with_policy(Policy(thresholds={"promo": 0.6})).quality.undecided_share == 0
+    assert result.with_policy(Policy(keep={"promo"}, thresholds={"promo": 0.7})).quality.undecided_share == 0
 
 
 def test_an_empty_text_has_no_spans_and_no_quality():

@@ -35,7 +35,7 @@ def test_a_batch_gives_the_bits_that_one_document_alone_gives(model):
 
 
 def test_the_context_changes_what_a_segment_is(model):
-    line = "Harbour news every morning"
+    line = "Northern ports slow down as ice lingers"
     menu = probabilities(model, [f"Home\nNews\nSport\n{line}\nContact\nLogin\nSearch"])[3]
     body = probabilities(model, [f"{line}\nThe port reopened on Monday, and ships that had waited for days came in."])[0]
     assert abs(menu - body).max() > 0.1

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from classifier import Classifier, InputError, segment
-from classifier.schema import LABELS
-from training import choose, data, evaluate, fit, train
+from classifier.schema import LABELS, PRESETS
+from training import choose, data, evaluate, extract, fit, rows, train
 
 KINDS = {
     "content": ["The port authority said ships number {} wait for a berth.", "第{}艘船正在等待泊位，港口方面周一表示。"],
@@ -37,16 +37,42 @@ def corpus(path, sites=6, pages=5):
     return path
 
 
-def test_a_model_trained_on_a_few_documents_learns_them(tmp_path, capsys):
+@pytest.fixture
+def few(monkeypatch):
+    """Few texts of our own, and settings that fit in seconds."""
+    own = data.own()
+    monkeypatch.setattr(data, "own", lambda: own[::20])
+    return fit.Settings(boosting_rounds=10, boosting_leaves=7, boosting_models=1, students=1, units=16, epochs=60)
+
+
+def test_a_model_trained_on_a_few_documents_learns_them(tmp_path, capsys, few):
     corpus(tmp_path / "train.jsonl.gz")
     corpus(tmp_path / "dev.jsonl.gz", sites=2)
-    settings = fit.Settings(boosting_rounds=10, boosting_models=1, students=1, units=16, epochs=60)
-    train.train(tmp_path, tmp_path / "model", settings)
+    train.train(tmp_path, tmp_path / "model", few, None)
     figures = Classifier.load(tmp_path / "model").info["figures"]["suites"]["all"]
     assert figures["units"] == 40
     assert figures["macro_f1"] > 0.9
     assert "toy" in capsys.readouterr().out
     assert "Fitted on" in (tmp_path / "model" / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_a_model_is_fitted_from_feature_rows_alone_and_with_documents_beside(tmp_path, few):
+    corpus(tmp_path / "train.jsonl.gz")
+    corpus(tmp_path / "dev.jsonl.gz", sites=2)
+    extract.extract(tmp_path, tmp_path / "rows.xz", few)
+    models = [tmp_path / name for name in ("one", "again", "more")]
+    for model, source in zip(models, (None, None, tmp_path), strict=True):
+        train.train(source, model, few, tmp_path / "rows.xz", [tmp_path / "dev.jsonl.gz"])
+    one, again, more = (Classifier.load(model).info for model in models)
+    assert one["sha256"] == again["sha256"] != more["sha256"]
+    assert (one["training"]["documents"], more["training"]["documents"]) == (30, 60)
+    assert one["figures"]["suites"]["all"]["macro_f1"] > 0.9
+
+
+@pytest.mark.slow
+def test_the_shipped_feature_rows_give_the_shipped_model_again(tmp_path):
+    train.train(None, tmp_path, fit.Settings(), rows.FILE)
+    assert Classifier.load(tmp_path).info["sha256"] == Classifier.load().info["sha256"]
 
 
 @pytest.mark.parametrize(
@@ -75,24 +101,33 @@ def test_our_own_texts_are_whole_distinct_and_labelled():
         assert all("\n" not in document.text[start:end] for start, end, _ in document.units)
 
 
-def test_weak_paragraphs_take_their_label_from_the_file_and_known_kinds_only(tmp_path):
-    rows = [
-        {"text": "Use code TEN", "kind": "ad-script"},
-        {"text": "A contract", "kind": "para"},
-        {"text": "Use code TEN", "kind": "ad-script"},
-    ]
-    folder = tmp_path / "more"
-    folder.mkdir()
-    (folder / "promo_weak.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    assert [(d.text, d.units, d.weight) for d in data.weak(tmp_path)] == [("Use code TEN", ((0, 12, "promo"),), 0.1)]
+def test_annotations_reach_texts_of_the_pool_and_of_train_by_their_digest(tmp_path, monkeypatch):
+    corpus(tmp_path / "train.jsonl.gz", sites=2, pages=1)
+    first, second = data.read([tmp_path / "train.jsonl.gz"])
+    (tmp_path / "pool").mkdir()
+    page = {"site": "site 9", "blocks": [{"text": "Home"}, {"text": "Buy now"}]}
+    lines = [page, {"site": "x", "text": "Not annotated"}, {"site": "elsewhere", "text": first.text + "\nBuy now"}]
+    (tmp_path / "pool" / "pages_en.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    units = {
+        "Home\nBuy now": [[0, 4, "navigation"], [5, 12, "promo"]],
+        first.text: [[0, 5, "promo"]],  # overlaps a unit that is there: that one stays
+        first.text + "\nBuy now": [[len(first.text) + 1, len(first.text) + 8, "promo"]],
+        "a text that is not there": [[0, 1, "promo"]],
+    }
+    monkeypatch.setattr(data, "_annotations", lambda: [{"text": data.text_digest(t), "units": u} for t, u in units.items()])
+    found = data.annotated(tmp_path)
+    assert [document.text for document in found] == [first.text, second.text, "Home\nBuy now", first.text + "\nBuy now"]
+    assert (found[0].units, found[0].picked) == (first.units, ())
+    assert (found[2].picked, found[2].site, found[2].suite) == (((0, 4, "navigation"), (5, 12, "promo")), "site 9", "pages_en")
+    assert found[3].site == first.site  # a page in two versions stays on one side of every split
 
 
 def test_too_little_data_is_refused_with_the_reason(tmp_path):
     with pytest.raises(InputError, match=r"no train\*\.jsonl"):
-        train.train(tmp_path, tmp_path / "model", fit.Settings())
+        train.train(tmp_path, tmp_path / "model", fit.Settings(), None)
     (tmp_path / "train.jsonl").write_text('{"text": "a b", "units": [[0, 3, "promo"]], "site": "x"}\n', "utf-8")
     with pytest.raises(InputError, match="name at least two"):
-        train.train(tmp_path, tmp_path / "model", fit.Settings())
+        train.train(tmp_path, tmp_path / "model", fit.Settings(), None)
 
 
 def test_a_segment_takes_the_label_of_the_units_over_most_of_it():
@@ -129,12 +164,20 @@ def test_chosen_thresholds_stay_within_their_budget():
     scores = random.dirichlet(np.ones(4), 4000) + 0.8 * np.eye(4)[truth]
     scores /= scores.sum(1, keepdims=True)
     sizes, languages = np.full(4000, 50), np.zeros(4000, int)
-    chosen = choose.choose(scores, truth, languages, sizes)
+    chosen = choose.choose(scores, truth, languages, languages, sizes)
     guess, doubt = scores.argmax(1), 1 - scores[:, 0]
     for preset, budget in choose.BUDGETS.items():
-        limit = np.array([np.inf] + [chosen[preset]["en"][label] for label in LABELS[1:]])
+        limit = np.array([np.inf] + [chosen[preset]["article"]["en"][label] for label in LABELS[1:]])
         lost = ((doubt >= limit[guess]) & (truth == 0)).sum() / (truth == 0).sum()
         assert lost <= budget
+
+
+def test_a_lower_threshold_loses_more_content_and_keeps_less_boilerplate():
+    truth = np.array([0, 0, 1, 1])
+    stated = np.array([[0.9, 0.1, 0, 0], [0.4, 0.6, 0, 0], [0.1, 0.9, 0, 0], [0.6, 0.4, 0, 0]])
+    lost, kept = evaluate.trade_off(truth, stated, np.array([1, 3, 1, 1]))
+    at = dict(zip(np.linspace(1, 0, 201).round(3).tolist(), zip(lost.tolist(), kept.tolist(), strict=True), strict=True))
+    assert (at[0.95], at[0.9], at[0.6], at[0.0]) == ((0, 1), (0, 0.5), (0.75, 0.5), (0.75, 0.5))
 
 
 def test_plots_are_written(tmp_path):
@@ -143,4 +186,6 @@ def test_plots_are_written(tmp_path):
     truth, scores = np.arange(40) % 4, np.eye(4)[np.arange(40) % 4] * 0.9 + 0.025
     plots.confusion(truth, scores.argmax(1), tmp_path / "confusion.png")
     plots.calibration(truth, scores, tmp_path / "calibration.png")
+    curve = evaluate.trade_off(truth, scores, np.ones(40, int))
+    plots.trade_off({"toy": curve}, {preset: {"toy": (0.0, 0.1)} for preset in PRESETS}, tmp_path / "trade_off.png")
     assert all(file.stat().st_size > 5000 for file in tmp_path.iterdir())

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data import Document
+from training.data import Document, Unit
 
 # Shares of the number of annotated documents, measured as rows of "What was tried" in README.md.
 TAILED = 0.6
 EXCERPTS = 0.8
 GLUED = 0.8  # share of tailed documents whose body does not end with the article
+SHORT = 0.2  # share of tailed documents whose body is one or two sentences
 _HAN = re.compile("[\u4e00-\u9fff]")
 _BREAKS = re.compile(r"\s*\n\s*")
 _STOP = re.compile(r"[.。]\s*\Z")
@@ -44,7 +45,7 @@ class _Page:
 
     def __init__(self) -> None:
         self.text = ""
-        self.units: list[tuple[int, int, str]] = []
+        self.units: list[Unit] = []
 
     def add(self, text: str, label: str | None = None) -> None:
         if label and text.strip():
@@ -65,7 +66,7 @@ def rearrange(documents: Sequence[Document], folds: NDArray[np.int64], seed: int
         mine = [document for document, f in zip(documents, folds, strict=True) if f == fold]
         pieces = [piece for document in mine for piece in _pieces(document)]
         tails = [piece for piece in pieces if piece.label != "content"]
-        bodies = [document for document in mine if sum(label == "content" for *_, label in document.units) >= 3]
+        bodies = [document for document in mine if sum(label == "content" for *_, label in _units(document)) >= 3]
         for _ in range(round(EXCERPTS * len(mine)) if pieces else 0):
             made.append(_excerpt(mine[random.integers(len(mine))], random, len(made)))
         for _ in range(round(TAILED * len(mine)) if tails and bodies else 0):
@@ -77,16 +78,20 @@ def rearrange(documents: Sequence[Document], folds: NDArray[np.int64], seed: int
 
 def _pieces(document: Document) -> list[_Piece]:
     found = []
-    for start, end, label in document.units:
+    for start, end, label in _units(document):
         text = document.text[start:end].strip()
         if _SHORTEST <= len(text) <= _LONGEST and "\n" not in text:
             found.append(_Piece(text, label, 3 * len(_HAN.findall(text)) > len(text)))
     return found
 
 
+def _units(document: Document) -> list[Unit]:
+    return sorted((*document.units, *document.picked))
+
+
 def _excerpt(document: Document, random: np.random.Generator, number: int) -> Document:
     """A run of units of one label that touch each other, up to three, as a document of its own."""
-    units = sorted(document.units)
+    units = _units(document)
     if not units:
         return Document(f"excerpt {number}", "", (), document.site, "excerpt", True)
     first = last = int(random.integers(len(units)))
@@ -109,9 +114,12 @@ def _excerpt(document: Document, random: np.random.Generator, number: int) -> Do
 def _tailed(document: Document, tails: Sequence[_Piece], random: np.random.Generator, number: int) -> Document:
     """A body, flattened or not, with a piece glued to its end and up to three lines under it."""
     page = _Page()
-    content = sorted((start, end) for start, end, label in document.units if label == "content")
-    last = content[random.integers(2, len(content))]
+    content = sorted((start, end) for start, end, label in _units(document) if label == "content")
+    number_of_last = random.integers(2, len(content))
+    last = content[number_of_last]
     first = next((start for start, _ in content if start >= last[1] - _BODY), last[0])
+    if random.random() < SHORT:
+        first = content[number_of_last - random.integers(2)][0]
     body, end = document.text[first : last[0]].lstrip(), document.text[last[0] : last[1]].rstrip()
     if random.random() < 0.5:
         body, end = _BREAKS.sub(" ", body), _BREAKS.sub(" ", end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from classifier.schema import LABELS, LANGUAGES
+from classifier.schema import LABELS, LANGUAGES, LAYOUTS
 from training import evaluate
 
 
@@ -25,8 +25,10 @@ def render(manifest: Mapping[str, Any]) -> str:
         f"{made['documents']:,} annotated documents of {made['sites']:,} sites. Labelled segments: "
         + ", ".join(f"{count:,} {label}" for label, count in sorted(made["segments"].items()))
         + ".",
-        f"Beside them {made['own']:,} texts written for this project, {made['weak']:,} paragraphs whose label",
-        f"follows from where they stood (first stage only, low weight), and {made['rearranged']:,} documents rearranged",
+        f"{made['picked']:,} of these labels, of texts that an earlier model was unsure of, were given by language models",
+        "that read the documents under the data's own guide (`training/README.md`): they are fitted on, but",
+        "probabilities are not calibrated on them.",
+        f"Beside them {made['own']:,} texts written for this project, and {made['rearranged']:,} documents rearranged",
         "from the annotated ones as scrapers leave them (second stage only).",
         "",
         "| file | SHA-256 |",
@@ -40,16 +42,17 @@ def render(manifest: Mapping[str, Any]) -> str:
         "",
         "A label is removed when the probability of not being content reaches its threshold; above 1, never.",
         "Chosen on out-of-fold predictions, folds by site: `careful` loses at most 0.5 % of content",
-        "characters of a language, `balanced` 2 %, `thorough` makes the fewest errors. `other` takes",
+        "characters of a language and layout, `balanced` 2 %, `thorough` makes the fewest errors. `other` takes",
         "the cautious values of the two languages, because no annotated text of it was seen.",
         "",
-        "| preset | language | " + " | ".join(label.value for label in LABELS[1:]) + " |",
-        "|---|---|" + "---|" * (len(LABELS) - 1),
+        "| preset | layout | language | " + " | ".join(label.value for label in LABELS[1:]) + " |",
+        "|---|---|---|" + "---|" * (len(LABELS) - 1),
     ]
-    for preset, languages in manifest["thresholds"].items():
-        for language in LANGUAGES:
-            cells = " | ".join(f"{languages[language][label]:.2f}" for label in LABELS[1:])
-            lines.append(f"| {preset} | {language} | {cells} |")
+    for preset, layouts in manifest["thresholds"].items():
+        for layout in LAYOUTS:
+            for language in LANGUAGES:
+                cells = " | ".join(f"{layouts[layout][language][label]:.3f}" for label in LABELS[1:])
+                lines.append(f"| {preset} | {layout} | {language} | {cells} |")
     if manifest["figures"]:
         suites = manifest["figures"]["suites"]
         lines += ["", "## Figures on sites outside the fit", "", "```", evaluate.table(suites), "```", ""]

@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,10 @@ from numpy.typing import NDArray
 from classifier.schema import LABELS, InputError, Segments
 
 UNLABELLED = -1
-WEAK_SITE = "weak"
-# Kinds of weakly labelled paragraphs, their label, how many at most, and their weight. Contract and
-# privacy prose is left out, because with it all that is formal becomes legal, and so is catalogue
-# copy; measured as rows of "What was tried" in README.md.
-WEAK = (
-    ("ad-script", "promo", 600, 0.1),
-    ("article-tail", "promo", 1000, 0.1),
-    ("pr-about", "promo", 1000, 0.1),
-    ("in_article", "promo", 1000, 0.1),
-    ("wechat_advertorial_passage", "promo", 1000, 0.1),
-    ("in_article", "legal", 1000, 0.5),
-    ("article-tail", "legal", 1000, 0.5),
-)
 _INDEX = {label.value: number for number, label in enumerate(LABELS)}
+
+
+Unit = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +28,18 @@ class Document:
     """An annotated document: `units` are [start, end, label] over parts of `text`.
 
     site keeps what one publisher wrote on one side of every split. suite names a group that
-    is reported on its own. fit is False for documents to measure on only. weight: how much
-    its segments count in a fit, beside annotated ones at 1.
+    is reported on its own. fit is False for documents to measure on only. picked: units that were
+    annotated because a model was unsure of them: fitted on too, but probabilities are not
+    calibrated on them.
     """
 
     id: str
     text: str
-    units: tuple[tuple[int, int, str], ...]
+    units: tuple[Unit, ...]
     site: str
     suite: str
     fit: bool
-    weight: float = 1.0
+    picked: tuple[Unit, ...] = ()
 
 
 def files(source: Path, stem: str) -> list[Path]:
@@ -116,6 +107,52 @@ def _document(record: Any, where: str) -> Document:
     )
 
 
+def annotated(source: Path) -> list[Document]:
+    """The annotated documents to fit on: `train*`, and those of `pool/` that `annotations/` has labels for.
+
+    source: a folder, or one file. A record of `annotations/*.jsonl` is `{"text": digest,
+    "units": […]}`, with `text_digest` of a text that is not ours to ship: of `train*`, or of
+    `source/pool/*.jsonl[.gz]`, where a record has `text`, or `blocks` of a page, a line each. Its
+    units become `picked` ones. Records whose text is not there are left out.
+    """
+    documents = {text_digest(document.text): document for document in read(files(source, "train"))}
+    sites = {document.text[:60]: document.site for document in documents.values()}
+    labels = {record["text"]: record["units"] for record in _annotations()}
+    for path in pool_files(source):
+        for number, record in lines(path):
+            text = record["text"] if "text" in record else "\n".join(block["text"] for block in record.get("blocks", []))
+            digest = text_digest(text)
+            if digest in labels and digest not in documents:
+                record = {**record, "text": text, "units": [], "id": digest, "suite": path.name.partition(".")[0]}
+                document = _document(record, f"{path}:{number}")
+                # The same page under another name of its site stays on its side of every split.
+                documents[digest] = replace(document, site=sites.get(text[:60], document.site))
+    for digest in labels.keys() & documents.keys():
+        known = documents[digest]
+        more = [(a, b, name) for a, b, name in labels[digest] if all(b <= start or a >= end for start, end, _ in known.units)]
+        documents[digest] = replace(known, picked=tuple(more))
+    return [document for document in documents.values() if document.fit and document.text]
+
+
+def pool_files(source: Path) -> list[Path]:
+    """The files of texts without labels, for some of which `annotations/` holds labels."""
+    return sorted(source.glob("pool/*.jsonl*")) if source.is_dir() else []
+
+
+def training_files(source: Path) -> list[Path]:
+    """The files that `annotated` reads."""
+    return [*files(source, "train"), *pool_files(source)]
+
+
+def _annotations() -> list[Any]:
+    return [record for path in sorted(Path(__file__).with_name("annotations").glob("*.jsonl")) for _, record in lines(path)]
+
+
+def text_digest(text: str) -> str:
+    """The name of a text in `annotations/`."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
 def own() -> list[Document]:
     """The texts of `corpus/`, which were written for this project, each a site of its own.
 
@@ -131,41 +168,14 @@ def own() -> list[Document]:
     return found
 
 
-def weak_files(source: Path) -> list[Path]:
-    """The files that `weak()` reads."""
-    return sorted(source.rglob("*_weak.jsonl*")) if source.is_dir() else []
-
-
-def weak(source: Path) -> list[Document]:
-    """Paragraphs whose one label follows from where they were found, from `LABEL_weak.jsonl[.gz]`.
-
-    source: the folder, searched with its sub-folders. A record is `{"text", "kind"}`; kinds
-    that `WEAK` does not name are left out, and so are texts that begin alike. Their order and
-    number depend on nothing but the text.
-    """
-    found: list[Document] = []
-    for path in weak_files(source):
-        label = path.name.partition("_weak")[0]
-        groups: dict[str, dict[str, str]] = {kind: {} for kind, of, *_ in WEAK if of == label}
-        for _, record in lines(path):
-            kind, text = record.get("kind"), record.get("text")
-            if kind in groups and isinstance(text, str):
-                groups[kind].setdefault(text[:60], text)
-        for kind, of, most, weight in WEAK:
-            texts = sorted(groups[kind].values(), key=rank)[:most] if of == label else []
-            for text in texts:
-                found.append(Document(f"{kind} {len(found)}", text, ((0, len(text), label),), WEAK_SITE, kind, True, weight))
-    return found
-
-
 def segment_labels(document: Document, cut: Segments) -> NDArray[np.int64]:
-    """The label of each segment: that of the units over most of its characters.
+    """The label of each segment: that of the units, picked or not, over most of its characters.
 
     UNLABELLED where the units of no label cover half of its non-space characters.
     """
     ends, text = cut.ends, document.text
     votes = np.zeros((len(ends), len(LABELS)))
-    for start, end, label in document.units:
+    for start, end, label in (*document.units, *document.picked):
         at = bisect.bisect_right(ends, start)
         while at < len(ends) and (begin := ends[at - 1] if at else 0) < end:
             votes[at, _INDEX[label]] += _visible(text[max(start, begin) : min(end, ends[at])])

@@ -13,10 +13,11 @@ of exact spans instead (`training.cuts` says what is exact).
 from __future__ import annotations
 
 import argparse
+import bisect
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ from numpy.typing import NDArray
 
 from classifier.decide import Result
 from classifier.pipeline import Classifier
-from classifier.schema import LABELS, PRESETS, ClassifierError, Policy
+from classifier.schema import LABELS, PRESETS, ClassifierError, Label, Policy
 from training import cuts, data
 
 # A label with fewer units than this in a suite is left out of its macro-F1.
 FEW_UNITS = 10
+BUDGETS = (0.002, 0.005, 0.01, 0.02, 0.05)  # content lost, at which the trade-off is printed
+CONTENT = LABELS.index(Label.CONTENT)
 Report = dict[str, dict[str, Any]]
 
 
@@ -59,6 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(cuts.table(cuts.report(documents, results)))
     truth, probabilities = unit_probabilities(documents, results)
     print(f"expected calibration error {calibration_error(truth, probabilities):.3f}")
+    sizes = np.array([end - start for document in documents for start, end, _ in document.units])
+    suites = np.array([document.suite for document in documents for _ in document.units])
+    curves = {
+        suite: trade_off(truth[suites == suite], probabilities[suites == suite], sizes[suites == suite])
+        for suite in sorted({*suites.tolist()})
+    }
+    print(trade_off_table(curves))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     if options.plots:
@@ -67,6 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.plots.mkdir(parents=True, exist_ok=True)
         plots.confusion(truth, probabilities.argmax(1), options.plots / "confusion.png")
         plots.calibration(truth, probabilities, options.plots / "calibration.png")
+        points = {
+            preset: {suite: (row["content_lost"], row["junk_kept"]) for suite, row in score(documents, decided).items()}
+            for preset in PRESETS
+            for decided in ([result.with_policy(Policy(preset)) for result in results],)
+        }
+        plots.trade_off(curves, points, options.plots / "trade_off.png")
     return 0
 
 
@@ -111,6 +127,7 @@ def _figures(rows: Sequence[tuple[str, str]], size: Counter[str]) -> dict[str, A
         "macro_f1": round(sum(counted) / len(counted), 4),
         "accuracy": round(sum(gold == guess for gold, guess in rows) / len(rows), 4),
         "f1": {label: round(value, 4) for label, value in f1.items()},
+        "often": [label for label in f1 if count[label] >= FEW_UNITS],
         "content_lost": round(size["content removed"] / max(1, size["content"]), 4),
         "junk_kept": round(1 - size["junk removed"] / max(1, size["junk"]), 4) if size["junk"] else 0.0,
     }
@@ -143,6 +160,41 @@ def unit_probabilities(
             truth.append(LABELS.index(label))
             found.append(row / row.sum())
     return np.array(truth), np.array(found)
+
+
+def trade_off(
+    truth: NDArray[np.int64], probabilities: NDArray[np.float64], sizes: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Content lost and boilerplate kept, one value a threshold from 1 down to 0, as shares of characters.
+
+    truth, probabilities, sizes (characters): of units. What is removed is what is not called content
+    and whose probability of not being content reaches the threshold.
+    """
+    content = truth == CONTENT
+    doubt = np.where(probabilities.argmax(1) == CONTENT, -1, 1 - probabilities[:, CONTENT])
+    gone = doubt[None, :] >= np.linspace(1, 0, 201)[:, None]
+    lost = (gone & content) @ sizes / max(1, sizes[content].sum())
+    kept = 1 - (gone & ~content) @ sizes / max(1, sizes[~content].sum())
+    return lost, kept
+
+
+def trade_off_table(curves: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> str:
+    """Boilerplate kept where one threshold would lose so much content at most, a suite a line."""
+    lines = [f"{'kept at lost':12} " + " ".join(f"{budget:>7.1%}" for budget in BUDGETS)]
+    for suite, (lost, kept) in curves.items():
+        lines.append(f"{suite:12} " + " ".join(f"{kept[lost <= budget].min(initial=1):7.3f}" for budget in BUDGETS))
+    return "\n".join(lines)
+
+
+def unit_languages(documents: Sequence[data.Document], results: Sequence[Result]) -> NDArray[np.int64]:
+    """The language path of every unit, as an index into LANGUAGES: that of the segment it begins in."""
+    return np.array(
+        [
+            result.segments.languages[bisect.bisect_right(result.segments.ends, start)]
+            for document, result in zip(documents, results, strict=True)
+            for start, _, _ in document.units
+        ]
+    )
 
 
 def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float64], bins: int = 15) -> float:

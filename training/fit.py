@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from classifier import features
 from classifier.model import HIDDEN_STEPS, Model, Network, pack
-from classifier.schema import LABELS, LANGUAGES, Label, Language, Segments
+from classifier.schema import LABELS, LANGUAGES, Label, Language
+from training.rows import Grams
 
 OTHER = LANGUAGES.index(Language.OTHER)
 PROMO = LABELS.index(Label.PROMO)
@@ -33,66 +32,29 @@ INT8, INT16 = 127, 32_767
 class Settings:
     """What was chosen; `training/README.md` holds the measurements.
 
-    inverse_regularisation: of the local heads. boosting_rounds, boosting_models: of the
-    teacher of the second stage. students, units, epochs: how many networks learn from it,
+    inverse_regularisation: of the local heads. boosting_rounds, boosting_leaves,
+    boosting_models: of the teacher of the second stage. students, units, epochs: how many networks learn from it,
     side by side, and how. unlabelled: how many segments without a label they learn from
-    beside the annotated ones. rearranged: the weight of a segment of a rearranged document in
-    the second stage, beside an annotated one at 1; promo: of a promo segment there.
+    beside the annotated ones. rearranged, own: the weight of a segment of a rearranged document,
+    and of one of our own, in the second stage, beside an annotated one at 1; promo: of a promo
+    segment there. own_words: the weight of a segment of our own in the first stage.
     promo_odds: what the odds of promo are multiplied by at the end. seed: of everything random.
     """
 
     inverse_regularisation: float = 1.5
-    boosting_rounds: int = 150
+    boosting_rounds: int = 200
+    boosting_leaves: int = 31
     boosting_models: int = 2
     students: int = 3
     units: int = 96
     epochs: int = 20
     unlabelled: int = 100_000
     rearranged: float = 0.6
+    own: float = 1.0
+    own_words: float = 0.4
     promo: float = 1.75
     promo_odds: float = 1.2
     seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Grams:
-    """Hashed n-grams of labelled segments: counts (segments x buckets), language, label and weight of each."""
-
-    counts: sp.csr_matrix
-    total: NDArray[np.int64]
-    language: NDArray[np.int64]
-    label: NDArray[np.int64]
-    weight: NDArray[np.float64]
-
-
-def count_grams(
-    texts: Sequence[str], cuts: Sequence[Segments], labels: Sequence[NDArray[np.int64]], weights: Sequence[float]
-) -> Grams:
-    """The n-grams of every segment with a label from 0 up; weights: of each document."""
-    columns: list[NDArray[np.uint32]] = []
-    counts: list[NDArray[np.int64]] = []
-    languages: list[NDArray[np.int64]] = []
-    for text, cut, label in zip(texts, cuts, labels, strict=True):
-        chosen = np.flatnonzero(label >= 0)
-        if not chosen.size:
-            continue
-        rows = features.rows([text], [cut])
-        grams = np.stack(features.buckets(rows.grams, rows.bounds))
-        for row in chosen:
-            found = grams[:, rows.bounds[row] : rows.bounds[row + 1]].ravel()
-            unique, times = np.unique(found[found > 0], return_counts=True)
-            columns.append(unique)
-            counts.append(times)
-        languages.append(rows.language[chosen])
-    ends = np.cumsum([0, *map(len, columns)])
-    matrix = sp.csr_matrix(
-        (np.concatenate(counts).astype(np.float64), np.concatenate(columns).astype(np.int32), ends),
-        shape=(len(columns), 1 << features.BUCKET_BITS),
-    )
-    total = np.asarray(matrix.sum(1)).ravel().astype(np.int64)
-    label = np.concatenate([y[y >= 0] for y in labels])
-    weight = np.repeat(np.array(weights, float), [int((y >= 0).sum()) for y in labels])
-    return Grams(matrix, total, np.concatenate(languages), label, weight)
 
 
 def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings) -> Model:
@@ -164,7 +126,7 @@ def fit_student(
         teacher = HistGradientBoostingClassifier(
             max_iter=settings.boosting_rounds,
             learning_rate=0.08,
-            max_leaf_nodes=15,
+            max_leaf_nodes=settings.boosting_leaves,
             l2_regularization=1.0,
             max_features=0.3,
             early_stopping=False,

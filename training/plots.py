@@ -1,7 +1,8 @@
-"""Confusion and calibration as pictures."""
+"""Confusion, calibration and the trade-off of the presets as pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -24,6 +25,28 @@ def confusion(truth: NDArray[np.int64], guess: NDArray[np.int64], path: Path) ->
         ax=axes, cmap="Blues", colorbar=False, values_format="d"
     )
     axes.set(xlabel="predicted", ylabel="annotated", title=f"{len(truth):,} units")
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def trade_off(
+    curves: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
+    points: Mapping[str, Mapping[str, tuple[float, float]]],
+    path: Path,
+) -> None:
+    """Boilerplate kept against content lost.
+
+    curves: of each suite, as one threshold moves. points: of each preset and suite, what the
+    preset's own thresholds give.
+    """
+    figure, axes = pyplot.subplots(figsize=(6.5, 5), layout="constrained")
+    for number, (suite, (lost, kept)) in enumerate(curves.items()):
+        axes.plot(100 * lost, 100 * kept, color=f"C{number}", label=suite)
+        for (preset, values), marker in zip(points.items(), "v^o", strict=True):
+            x, y = values[suite]
+            axes.plot(100 * x, 100 * y, marker, color=f"C{number}", label=preset if not number else None)
+    axes.set(xlim=(-0.2, 6), ylim=(0, 100), xlabel="content lost, % of characters", ylabel="boilerplate kept, % of characters")
+    axes.legend()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 

@@ -28,7 +28,7 @@ from classifier import segment, split
 from classifier.model import Model
 from classifier.places import KINDS
 from classifier.schema import BREAKS, LANGUAGES, ClassifierError, Language
-from training import data, fit
+from training import data, fit, rows
 
 ZH = LANGUAGES.index(Language.ZH)
 # The share of segments of one kind that may be cut in two. At 0.02 no suite of other sites loses
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="a folder with train*.jsonl[.gz], or one file")
     options = parser.parse_args(arguments)
     try:
-        documents = [d for d in data.read(data.files(options.data, "train")) if d.fit and d.text]
+        documents = data.annotated(options.data)
     except ClassifierError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -73,9 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _heads(documents: Sequence[data.Document]) -> Model:
-    cuts = [segment.cut(document.text) for document in documents]
-    labels = [data.segment_labels(document, cut) for document, cut in zip(documents, cuts, strict=True)]
-    grams = fit.count_grams([d.text for d in documents], cuts, labels, [d.weight for d in documents])
+    grams = rows.read_grams(documents, np.zeros(len(documents), np.int64))
     return fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings())
 
 
@@ -83,7 +81,9 @@ def glue(documents: Sequence[data.Document]) -> Iterator[data.Document]:
     """Units of different labels that stand next to each other, joined without a full stop or a line break."""
     dice = random.Random(0)
     for document in documents:
-        units = [u for u in sorted(document.units) if not _LINE_BREAK.search(document.text[u[0] : u[1]].strip())]
+        units = [
+            u for u in sorted((*document.units, *document.picked)) if not _LINE_BREAK.search(document.text[u[0] : u[1]].strip())
+        ]
         for (start, end, label), (start_2, end_2, label_2) in pairwise(units):
             first = document.text[start:end].strip().rstrip(".。!！?？")
             second = document.text[start_2:end_2].strip()
@@ -107,7 +107,7 @@ def _look(model: Model, documents: Sequence[data.Document], glued: bool) -> Exam
     values, possible = split.evidence(model, found, pieces, np.flatnonzero(pieces.place < 0))
     known = np.full(found.at.size, -1)
     for document, offset in zip(documents, offsets.tolist(), strict=False):
-        units = sorted(document.units)
+        units = sorted((*document.units, *document.picked))
         for start, end, _ in units:
             low, high = np.searchsorted(found.at, (offset + start + 1, offset + end))
             known[low:high] = 0

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from classifier import InputError, context, features, segment
+from training import data, fit, rows, train
+
+TEXTS = {
+    "The port authority said that “ships wait” for a berth. Buy now!\nHome | News": [(0, 54, "content"), (55, 63, "promo")],
+    "港口方面周一表示，船只正在等待泊位。\n扫码关注我们": [(0, 18, "content"), (19, 25, "promo")],
+    "© 2026 Harbour Ledger": [(0, 21, "legal")],
+}
+
+
+@pytest.fixture(scope="module")
+def made():
+    documents = [data.Document(text[:9], text, tuple(units), text[:9], "toy", True) for text, units in TEXTS.items()]
+    folds = np.arange(3)
+    grams = rows.read_grams(documents, folds)
+    heads = [fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings())] * train.FOLDS
+    return (
+        documents,
+        heads,
+        grams,
+        rows.read_contexts(heads, documents, folds, np.array([rows.ANNOTATED, rows.ANNOTATED, rows.OWN])),
+    )
+
+
+def equal(one, other):
+    for name in one.__dataclass_fields__:
+        a, b = getattr(one, name), getattr(other, name)
+        assert (a != b).nnz == 0 if name == "counts" else np.array_equal(a, b), name
+
+
+def test_rows_come_back_from_their_file_as_they_were(made, tmp_path):
+    _, _, grams, contexts = made
+    rows.save(tmp_path / "rows.xz", grams, contexts, {"documents": 3})
+    again_grams, again_contexts, about = rows.load(tmp_path / "rows.xz")
+    equal(again_grams, grams)
+    equal(again_contexts, contexts)
+    assert about == {"documents": 3}
+    assert b"Harbour" not in (tmp_path / "rows.xz").read_bytes()
+
+
+def test_inputs_from_rows_are_those_of_the_text(made):
+    documents, _, _, contexts = made
+    texts = [document.text for document in documents]
+    cuts = [segment.cut(text) for text in texts]
+    read = features.rows(texts, cuts)
+    found = context.evidence(read, features.buckets(read.grams, read.bounds))
+    assert np.array_equal(contexts.inputs(), context.context_inputs(read, contexts.scores, found))
+
+
+def test_joined_rows_are_one_after_the_other(made):
+    _, _, grams, contexts = made
+    twice, more = rows.join(grams, grams), rows.join(contexts, contexts)
+    assert twice.label.tolist() == grams.label.tolist() * 2
+    assert more.documents.tolist() == [*contexts.documents, *(contexts.documents[1:] + contexts.documents[-1])]
+    assert np.array_equal(more.inputs(), np.concatenate([contexts.inputs()] * 2))
+
+
+def test_only_labelled_segments_have_grams_and_every_segment_has_a_context(made):
+    _, _, grams, contexts = made
+    assert (grams.label >= 0).all()
+    assert len(grams.label) == (contexts.label >= 0).sum() < len(contexts.label)
+    assert contexts.measured.tolist() == [True, True, False, True, True, False]
+    assert contexts.origin.tolist() == [rows.ANNOTATED] * (len(contexts.label) - 1) + [rows.OWN]
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def test_a_file_that_holds_no_rows_is_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / "rows.xz").write_bytes(content)
+    with pytest.raises(InputError, match="cannot read feature rows"):
+        rows.load(tmp_path / "rows.xz")

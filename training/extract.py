@@ -1,0 +1,59 @@
+"""Turns annotated documents into the feature rows that are shipped in their place.
+
+    python -m training.extract DATA [--output FILE]
+
+DATA: as for `training.train`. The file holds hashed n-grams, shapes, scores and labels, no text;
+`python -m training.train --output …` fits the model from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from classifier.schema import ClassifierError
+from training import augment, data, fit, rows, train
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training.extract", description=__doc__.split("\n")[0])
+    parser.add_argument("data", type=Path, help="a folder with train*.jsonl[.gz], or one file")
+    parser.add_argument("--output", type=Path, default=rows.FILE, help="the file to write (default: the shipped one)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
+    options = parser.parse_args(arguments)
+    try:
+        extract(options.data, options.output, fit.Settings(seed=options.seed))
+    except ClassifierError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def extract(source: Path, output: Path, settings: fit.Settings) -> None:
+    """Writes the feature rows of the annotated documents of `source`, and of what is rearranged from them."""
+    say = train.Clock()
+    annotated, own = train.read_annotated(source), data.own()
+    folds, own_folds = train.folds_by_site(annotated), np.arange(len(own)) % train.FOLDS
+    grams = rows.read_grams(annotated, folds)
+    heads = train.fit_heads(rows.join(grams, rows.read_grams(own, own_folds, settings.own_words)), settings, say)
+    extra, extra_folds = augment.rearrange([*annotated, *own], np.concatenate((folds, own_folds)), settings.seed)
+    origins = np.repeat([rows.ANNOTATED, rows.REARRANGED], [len(annotated), len(extra)])
+    contexts = rows.read_contexts(heads, [*annotated, *extra], np.concatenate((folds, extra_folds)), origins)
+    about = {
+        "documents": len(annotated),
+        "sites": len({document.site for document in annotated}),
+        "rearranged": len(extra),
+        "data": data.digest(data.training_files(source)),
+    }
+    say(f"{len(grams.label)} labelled segments, {len(contexts.label)} in all, of {contexts.documents.size - 1} documents")
+    rows.save(output, grams, contexts, about)
+    say(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
