@@ -103,7 +103,9 @@ _QUESTION = re.compile(
 )
 _ASKED = re.compile(r"\b(?:[Ww]hat|[Hh]ow|[Ww]hy|[Ww]ho|[Ww]hich|[Ww]hen|[Ww]here|The post)\b")
 _LAST_WORD = re.compile(r"\S*(?=\s\Z)")
-_HEAD = re.compile(rf"{_phrases(_HEADS)}{BLANK}?[:：】]")
+# Behind a verb a head is its object: 阅读免责声明：.
+_NO_OBJECT = "".join(f"(?<!{verb}.)" for verb in ("阅读", "閱讀", "查看", "参见", "參見", "详见", "詳見"))
+_HEAD = re.compile(rf"{_phrases(_HEADS, _NO_OBJECT)}{BLANK}?[:：】]")
 _ROOM_BEHIND = re.compile(rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
 _COPYRIGHT = re.compile(r"(?i:copyright)\s*\Z")
 _OPENED = '“‘"「『《（(【'  # what stands behind one of these opens no piece

@@ -3,6 +3,11 @@ import pytest
 from classifier import segment
 
 
+@pytest.mark.parametrize("text", ["请阅读免责声明：不构成建议", "詳見免責聲明：不構成建議"])
+def test_a_head_that_a_verb_takes_as_its_object_begins_no_piece(text):
+    assert pieces(text) == [text]
+
+
 def pieces(text):
     ends = segment.cut(text).ends
     return [text[a:b].strip() for a, b in zip([0, *ends], ends, strict=False)]

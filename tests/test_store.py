@@ -60,7 +60,7 @@ def test_a_manifest_that_is_no_object_is_refused(folder, text):
         store.load(folder)
 
 
-@pytest.mark.parametrize("change", [{"format": 2}, {"labels": ["spam"]}, {"fingerprint": "0"}, {"languages": []}])
+@pytest.mark.parametrize("change", [{"format": 1}, {"labels": ["spam"]}, {"fingerprint": "0"}, {"languages": []}])
 def test_a_model_for_other_code_is_refused(folder, change):
     rewrite(folder, **change)
     with pytest.raises(ModelUnsupported, match=next(iter(change))):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from classifier.schema import LABELS, InputError, Segments
 
 UNLABELLED = -1
+PHRASES = "phrases"  # the suite of our own short texts
 _INDEX = {label.value: number for number, label in enumerate(LABELS)}
 
 
@@ -164,7 +165,7 @@ def own() -> list[Document]:
     for path in sorted(folder.glob("phrases*.jsonl")):
         for number, record in lines(path):
             name, text = f"{path.stem} {number}", record["text"]
-            found.append(Document(name, text, ((0, len(text), record["label"]),), name, "phrases", True))
+            found.append(Document(name, text, ((0, len(text), record["label"]),), name, PHRASES, True))
     return found
 
 

@@ -40,7 +40,7 @@ def extract(source: Path, output: Path, settings: fit.Settings) -> None:
     annotated, own = train.read_annotated(source), data.own()
     folds, own_folds = train.folds_by_site(annotated), np.arange(len(own)) % train.FOLDS
     grams = rows.read_grams(annotated, folds)
-    heads = train.fit_heads(rows.join(grams, rows.read_grams(own, own_folds, settings.own_words)), settings, say)
+    heads = train.fit_heads(rows.join(grams, rows.read_grams(own, own_folds, train.own_weights(own, settings))), settings, say)
     extra, extra_folds = augment.rearrange([*annotated, *own], np.concatenate((folds, own_folds)), settings.seed)
     origins = np.repeat([rows.ANNOTATED, rows.REARRANGED], [len(annotated), len(extra)])
     contexts = rows.read_contexts(heads, [*annotated, *extra], np.concatenate((folds, extra_folds)), origins)

@@ -37,8 +37,10 @@ class Settings:
     side by side, and how. unlabelled: how many segments without a label they learn from
     beside the annotated ones. rearranged, own: the weight of a segment of a rearranged document,
     and of one of our own, in the second stage, beside an annotated one at 1; promo: of a promo
-    segment there. own_words: the weight of a segment of our own in the first stage.
-    promo_odds: what the odds of promo are multiplied by at the end. seed: of everything random.
+    segment there. own_phrases, own_documents: the weight of a segment of our own in the
+    first stage.
+    promo_odds, pitch_odds: what the odds of promo are multiplied by, before and after calibration.
+    seed: of everything random.
     """
 
     inverse_regularisation: float = 1.5
@@ -49,11 +51,13 @@ class Settings:
     units: int = 96
     epochs: int = 20
     unlabelled: int = 100_000
-    rearranged: float = 0.6
+    rearranged: float = 1.0
     own: float = 1.0
-    own_words: float = 0.4
+    own_phrases: float = 1.0
+    own_documents: float = 0.4
     promo: float = 1.75
-    promo_odds: float = 1.2
+    promo_odds: float = 1.3
+    pitch_odds: float = 1.4
     seed: int = 0
 
 
@@ -184,9 +188,10 @@ def _surprise(factor: float, logits: NDArray[np.float64], labels: NDArray[np.int
     return float((logsumexp(scaled, axis=1) - scaled[np.arange(len(labels)), labels]).mean())
 
 
-def quantise(student: Student, factor: float) -> Network:
-    """The network in whole numbers, its logits times a factor."""
+def quantise(student: Student, factor: float, pitch_odds: float) -> Network:
+    """The network in whole numbers, its logits times a factor, and its odds of promo times another."""
     out, out_bias = student.out * factor, student.out_bias * factor
+    out_bias[PROMO] += np.log(pitch_odds)
     hidden_scale = np.maximum(np.abs(student.hidden).max(0), 1e-12) / INT16
     out_scale = np.maximum(np.abs(out).max(0), 1e-12) / INT16
     return Network(

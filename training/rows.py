@@ -99,8 +99,10 @@ class Contexts:
         return np.concatenate(parts)
 
 
-def read_grams(documents: Sequence[data.Document], folds: NDArray[np.int64], weight: float = 1.0) -> Grams:
-    """The n-grams of every segment with a label. folds: of each document; weight: of every segment."""
+def read_grams(
+    documents: Sequence[data.Document], folds: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> Grams:
+    """The n-grams of every segment with a label. folds, weights (1 without them): of each document."""
     columns: list[NDArray[np.uint32]] = []
     counts: list[NDArray[np.int64]] = []
     languages: list[NDArray[np.int64]] = []
@@ -123,7 +125,9 @@ def read_grams(documents: Sequence[data.Document], folds: NDArray[np.int64], wei
         (_joined(counts).astype(np.float32), _joined(columns).astype(np.int32), ends), shape=(len(columns), BUCKETS)
     )
     fold = np.repeat(folds, [len(label) for label in labels])
-    return Grams(matrix, _totals(matrix), _joined(languages), _joined(labels), fold, np.full(len(fold), weight))
+    of_document = np.ones(len(documents)) if weights is None else weights
+    weight = np.repeat(of_document, [len(label) for label in labels])
+    return Grams(matrix, _totals(matrix), _joined(languages), _joined(labels), fold, weight)
 
 
 def read_contexts(

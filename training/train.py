@@ -74,7 +74,7 @@ def train(
         raise InputError("one site in the training data: probabilities are calibrated on unseen sites, so name at least two")
     own = data.own()
     own_folds = np.arange(len(own)) % FOLDS
-    grams = rows.join(rows.read_grams(own, own_folds, settings.own_words), rows.read_grams(annotated, folds))
+    grams = rows.join(rows.read_grams(own, own_folds, own_weights(own, settings)), rows.read_grams(annotated, folds))
     known: rows.Contexts | None = None
     about: dict[str, Any] = {"documents": 0, "sites": 0, "rearranged": 0, "data": {}}
     if shipped:
@@ -95,7 +95,8 @@ def train(
     weight = np.choose(contexts.origin, (1.0, settings.own, settings.rearranged))
     stage = _Stage(contexts, contexts.inputs(), weight)
     logits = np.zeros((len(stage.rows), len(LABELS)))
-    once = replace(settings, boosting_models=1, students=1)  # enough to calibrate and to choose thresholds
+    # Enough to calibrate and to choose thresholds.
+    once = replace(settings, boosting_models=1, boosting_rounds=settings.boosting_rounds // 2, students=1)
     for number in range(FOLDS):
         student = _fit_student(stage, contexts.fold != number, once)
         chosen = contexts.fold[stage.rows] == number
@@ -107,7 +108,9 @@ def train(
 
     student = _fit_student(stage, np.ones(len(contexts.fold), bool), settings)
     last = heads[-1]
-    model = Model(last.weights, last.scale, last.bias, tuple(fit.quantise(student, factor) for factor in factors))
+    model = Model(
+        last.weights, last.scale, last.bias, tuple(fit.quantise(student, factor, settings.pitch_odds) for factor in factors)
+    )
     say("both stages on all folds")
 
     annotated_label = (contexts.origin == rows.ANNOTATED) & (contexts.label >= 0)
@@ -142,6 +145,11 @@ def read_annotated(source: Path) -> list[data.Document]:
     if not data.files(source, "train"):
         raise InputError(f"no train*.jsonl or train*.jsonl.gz in {source}: pass a folder that has one, or a file")
     return data.annotated(source)
+
+
+def own_weights(own: Sequence[data.Document], settings: fit.Settings) -> NDArray[np.float64]:
+    """The weight of each of our own texts in the first stage."""
+    return np.array([settings.own_phrases if document.suite == data.PHRASES else settings.own_documents for document in own])
 
 
 def folds_by_site(documents: Sequence[data.Document]) -> NDArray[np.int64]:
