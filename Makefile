@@ -2,6 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 SAMPLE := tests/examples/flattened.txt
+DEV = $(wildcard $(DATA)/dev*.jsonl*)
 TRAPS := tests/examples/traps.jsonl
 
 .PHONY: demo test slow train evaluate bench clean
@@ -19,11 +20,11 @@ slow: .venv/test  ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
 train: .venv/test  ## fit the shipped model again from its feature rows, in about ten minutes
-	$(BIN)/python -m training.train --output models/default $(addprefix --measure ,$(wildcard $(DATA)/dev*.jsonl*))
+	$(BIN)/python -m training.train --output models/default $(if $(DEV),--measure $(DEV))
 
 evaluate: .venv/test  ## hold the shipped model to its pinned floors, on the annotated documents of DATA and our own traps
-	$(BIN)/python -m training.evaluate $(wildcard $(DATA)/dev*.jsonl*) $(TRAPS)
-	$(BIN)/python -m training.gate $(wildcard $(DATA)/dev*.jsonl* $(DATA)/cases*.jsonl*) $(TRAPS)
+	$(BIN)/python -m training.evaluate $(DEV) $(TRAPS)
+	$(BIN)/python -m training.gate $(DEV) $(wildcard $(DATA)/cases*.jsonl*) $(TRAPS)
 
 bench: .venv/test  ## throughput beside fastText's predict, on the documents of DATA
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.features import BUCKET_BITS, SPACE, Rows, buckets
-from classifier.schema import LABELS, LANGUAGES, Label, Language
+from classifier.schema import LABELS, LANGUAGES, PROSE, Label
 
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
 SCORE_STEPS = 16
@@ -28,13 +28,12 @@ FLAG = 10  # a mark that is either there or not, about as large as the other inp
 NEIGHBOURS = 3
 WINDOWS = (5, 15, 40)
 AGREEMENT_ORDERS = (2, 4, 5)
-# A segment of prose: this many visible characters. A longer one than WEIGHT_LIMIT weighs no more.
-PROSE = {Language.EN: 80, Language.ZH: 30, Language.OTHER: 80}
-WEIGHT_LIMIT = 200
+WEIGHT_LIMIT = 200  # characters; a longer segment weighs no more
 
 Column = NDArray[np.int64]
 CONTENT = LABELS.index(Label.CONTENT)
 
+_PROSE = np.array([PROSE[language] for language in LANGUAGES])
 _SPREAD = np.int64(0x1E3779B97F4A7C15)
 _LOGS = np.array([round(8 * math.log2(1 + n)) for n in range(8192)], np.int64)
 _TERMINAL = np.array(sorted(map(ord, ".!?。!?;")), np.uint32)
@@ -178,7 +177,7 @@ def _prose(rows: Rows, scores: Column, at: _Places) -> list[Column]:
     And how far the first and last prose of the document is that reads like content: between
     them lies the article.
     """
-    long = rows.shape[:, 0] >= np.array([PROSE[language] for language in LANGUAGES])[rows.language]
+    long = rows.shape[:, 0] >= _PROSE[rows.language]
     known = np.concatenate(([0], np.cumsum(long)))
     prose = np.flatnonzero(long)
     columns = [_log(np.stack([known[at.row] - known[at.first], known[at.stop] - known[at.row + 1]], axis=1))]

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.schema import LABELS, LANGUAGES, Label, Language, Layout, Policy, Quality, Segments, Span
+from classifier.schema import LABELS, LANGUAGES, PROSE, Label, Language, Layout, Policy, Quality, Segments, Span
 
 # Probabilities travel as whole steps of 1/STEPS: sums over a span are then exact.
 STEPS = 10_000
@@ -26,10 +26,10 @@ Key = TypeVar("Key", Label, Language)
 # preset -> layout -> language -> label -> probability
 Thresholds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
 
-# A page: more than this share of its characters stands in segments shorter than these. A Han
-# character carries about as much as three letters. Measured as rows of "Presets" in training/README.md.
+# A page: more than this share of its characters stands in segments too short for prose. Measured as
+# rows of "Presets" in training/README.md.
 PAGE_SHARE = 0.25
-SHORT = {Language.EN: 80, Language.ZH: 30, Language.OTHER: 80}
+_PROSE = np.array([PROSE[language] for language in LANGUAGES])
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,7 @@ def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDAr
 
 def layout(sizes: NDArray[np.int64], languages: NDArray[np.int64]) -> Layout:
     """How a document is set. sizes: characters of its segments; languages: of each, as an index into LANGUAGES."""
-    short = sizes[sizes < np.array([SHORT[language] for language in LANGUAGES])[languages]]
+    short = sizes[sizes < _PROSE[languages]]
     return Layout.PAGE if short.sum() > PAGE_SHARE * sizes.sum() else Layout.ARTICLE
 
 

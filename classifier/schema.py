@@ -42,6 +42,8 @@ class Layout(StrEnum):
 LABELS: tuple[Label, ...] = tuple(Label)
 LANGUAGES: tuple[Language, ...] = tuple(Language)
 LAYOUTS: tuple[Layout, ...] = tuple(Layout)
+# How many characters make a segment one of prose: a Han character carries as much as about three letters.
+PROSE = {Language.EN: 80, Language.ZH: 30, Language.OTHER: 80}
 # Who decides the path of a segment: our own reading, or langdetect's detector.
 LANGUAGE_IDS = ("exact", "langdetect")
 BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # what str.splitlines() breaks at

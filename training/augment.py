@@ -66,7 +66,7 @@ def rearrange(documents: Sequence[Document], folds: NDArray[np.int64], seed: int
         mine = [document for document, f in zip(documents, folds, strict=True) if f == fold]
         pieces = [piece for document in mine for piece in _pieces(document)]
         tails = [piece for piece in pieces if piece.label != "content"]
-        bodies = [document for document in mine if sum(label == "content" for *_, label in _units(document)) >= 3]
+        bodies = [document for document in mine if sum(label == "content" for *_, label in document.all_units) >= 3]
         for _ in range(round(EXCERPTS * len(mine)) if pieces else 0):
             made.append(_excerpt(mine[random.integers(len(mine))], random, len(made)))
         for _ in range(round(TAILED * len(mine)) if tails and bodies else 0):
@@ -78,20 +78,16 @@ def rearrange(documents: Sequence[Document], folds: NDArray[np.int64], seed: int
 
 def _pieces(document: Document) -> list[_Piece]:
     found = []
-    for start, end, label in _units(document):
+    for start, end, label in document.all_units:
         text = document.text[start:end].strip()
         if _SHORTEST <= len(text) <= _LONGEST and "\n" not in text:
             found.append(_Piece(text, label, 3 * len(_HAN.findall(text)) > len(text)))
     return found
 
 
-def _units(document: Document) -> list[Unit]:
-    return sorted((*document.units, *document.picked))
-
-
 def _excerpt(document: Document, random: np.random.Generator, number: int) -> Document:
     """A run of units of one label that touch each other, up to three, as a document of its own."""
-    units = _units(document)
+    units = document.all_units
     if not units:
         return Document(f"excerpt {number}", "", (), document.site, "excerpt", True)
     first = last = int(random.integers(len(units)))
@@ -114,7 +110,7 @@ def _excerpt(document: Document, random: np.random.Generator, number: int) -> Do
 def _tailed(document: Document, tails: Sequence[_Piece], random: np.random.Generator, number: int) -> Document:
     """A body, flattened or not, with a piece glued to its end and up to three lines under it."""
     page = _Page()
-    content = sorted((start, end) for start, end, label in _units(document) if label == "content")
+    content = sorted((start, end) for start, end, label in document.all_units if label == "content")
     number_of_last = random.integers(2, len(content))
     last = content[number_of_last]
     first = next((start for start, _ in content if start >= last[1] - _BODY), last[0])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.decide import CONTENT
 from classifier.schema import LABELS, LANGUAGES, LAYOUTS, Label, Language, Layout
 
 # Share of the content characters of a language and layout that a preset may lose out of fold. Annotated
 # units were partly chosen because they are hard, so that whole documents lose less.
 BUDGETS = {"careful": 0.005, "balanced": 0.02}
-CONTENT = LABELS.index(Label.CONTENT)
 ENOUGH = 200  # segments of content, and of boilerplate, below which a group takes the thresholds of a wider one
 _GRID = np.linspace(0.0, 1.0, 201)
 _NEVER = 1.01

@@ -6,6 +6,7 @@ import bisect
 import gzip
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,6 @@ from classifier.schema import LABELS, InputError, Segments
 UNLABELLED = -1
 PHRASES = "phrases"  # the suite of our own short texts
 _INDEX = {label.value: number for number, label in enumerate(LABELS)}
-
 
 Unit = tuple[int, int, str]
 
@@ -41,6 +41,11 @@ class Document:
     suite: str
     fit: bool
     picked: tuple[Unit, ...] = ()
+
+    @property
+    def all_units(self) -> list[Unit]:
+        """The units, picked or not, in the order in which they stand."""
+        return sorted((*self.units, *self.picked))
 
 
 def files(source: Path, stem: str) -> list[Path]:
@@ -118,7 +123,9 @@ def annotated(source: Path) -> list[Document]:
     """
     documents = {text_digest(document.text): document for document in read(files(source, "train"))}
     sites = {document.text[:60]: document.site for document in documents.values()}
-    labels = {record["text"]: record["units"] for record in _annotations()}
+    labels: dict[str, list[Any]] = defaultdict(list)
+    for record in _annotations():
+        labels[record["text"]] += record["units"]
     for path in pool_files(source):
         for number, record in lines(path):
             text = record["text"] if "text" in record else "\n".join(block["text"] for block in record.get("blocks", []))
@@ -176,7 +183,7 @@ def segment_labels(document: Document, cut: Segments) -> NDArray[np.int64]:
     """
     ends, text = cut.ends, document.text
     votes = np.zeros((len(ends), len(LABELS)))
-    for start, end, label in (*document.units, *document.picked):
+    for start, end, label in document.all_units:
         at = bisect.bisect_right(ends, start)
         while at < len(ends) and (begin := ends[at - 1] if at else 0) < end:
             votes[at, _INDEX[label]] += _visible(text[max(start, begin) : min(end, ends[at])])

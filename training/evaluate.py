@@ -24,15 +24,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.decide import Result
+from classifier.decide import CONTENT, Result
 from classifier.pipeline import Classifier
-from classifier.schema import LABELS, PRESETS, ClassifierError, Label, Policy
+from classifier.schema import LABELS, PRESETS, ClassifierError, Policy
 from training import cuts, data
 
 # A label with fewer units than this in a suite is left out of its macro-F1.
 FEW_UNITS = 10
 BUDGETS = (0.002, 0.005, 0.01, 0.02, 0.05)  # content lost, at which the trade-off is printed
-CONTENT = LABELS.index(Label.CONTENT)
 Report = dict[str, dict[str, Any]]
 
 
@@ -77,11 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.plots.mkdir(parents=True, exist_ok=True)
         plots.confusion(truth, probabilities.argmax(1), options.plots / "confusion.png")
         plots.calibration(truth, probabilities, options.plots / "calibration.png")
-        points = {
-            preset: {suite: (row["content_lost"], row["junk_kept"]) for suite, row in score(documents, decided).items()}
-            for preset in PRESETS
-            for decided in ([result.with_policy(Policy(preset)) for result in results],)
-        }
+        points = {}
+        for preset in PRESETS:
+            decided = score(documents, [result.with_policy(Policy(preset)) for result in results])
+            points[preset] = {suite: (row["content_lost"], row["junk_kept"]) for suite, row in decided.items()}
         plots.trade_off(curves, points, options.plots / "trade_off.png")
     return 0
 

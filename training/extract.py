@@ -13,10 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from classifier.schema import ClassifierError
-from training import augment, data, fit, rows, train
+from training import data, fit, rows, train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,17 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def extract(source: Path, output: Path, settings: fit.Settings) -> None:
     """Writes the feature rows of the annotated documents of `source`, and of what is rearranged from them."""
     say = train.Clock()
-    annotated, own = train.read_annotated(source), data.own()
-    folds, own_folds = train.folds_by_site(annotated), np.arange(len(own)) % train.FOLDS
+    annotated = train.read_annotated(source)
+    folds = train.folds_by_site(annotated)
+    own, own_folds, own_grams = train.read_own(settings)
     grams = rows.read_grams(annotated, folds)
-    heads = train.fit_heads(rows.join(grams, rows.read_grams(own, own_folds, train.own_weights(own, settings))), settings, say)
-    extra, extra_folds = augment.rearrange([*annotated, *own], np.concatenate((folds, own_folds)), settings.seed)
-    origins = np.repeat([rows.ANNOTATED, rows.REARRANGED], [len(annotated), len(extra)])
-    contexts = rows.read_contexts(heads, [*annotated, *extra], np.concatenate((folds, extra_folds)), origins)
+    heads = train.fit_heads(rows.join(grams, own_grams), settings, say)
+    contexts, rearranged = train.read_pages(heads, annotated, folds, own, own_folds, settings)
     about = {
         "documents": len(annotated),
         "sites": len({document.site for document in annotated}),
-        "rearranged": len(extra),
+        "rearranged": rearranged,
         "data": data.digest(data.training_files(source)),
     }
     say(f"{len(grams.label)} labelled segments, {len(contexts.label)} in all, of {contexts.documents.size - 1} documents")

@@ -29,7 +29,7 @@ from classifier.schema import LANGUAGES, ClassifierError, InputError, Policy
 from training import cuts, data, evaluate
 
 FLOORS = Path(__file__).with_name("floors.json")
-# A floor is its figure rounded to this, away from the better side: a model fitted anew on another machine differs by less.
+# A floor is its figure rounded to this, away from the better side.
 STEP = 0.01
 
 Figures = dict[str, dict[str, float]]  # "at least" and "at most": figure name -> value

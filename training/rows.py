@@ -112,6 +112,8 @@ def read_grams(
         label = data.segment_labels(document, cut)
         labels.append(label[label >= 0])
         chosen = np.flatnonzero(label >= 0)
+        if not chosen.size:
+            continue
         rows = features.rows([document.text], [cut])
         grams = np.stack(features.buckets(rows.grams, rows.bounds))
         for row in chosen:
@@ -136,10 +138,8 @@ def read_contexts(
     """Every document through the first stage that was fitted without its fold. folds, origins: of each document."""
     found: list[list[NDArray[Any]]] = []
     lengths: list[int] = []
-    # Documents of a fold together: they share a head. Within it the order is theirs.
-    order = np.argsort(folds, kind="stable").tolist()
-    for fold in np.unique(folds).tolist():
-        mine = [i for i in order if folds[i] == fold]
+    for fold in np.unique(folds).tolist():  # documents of a fold share a head
+        mine = np.flatnonzero(folds == fold).tolist()
         for batch in (mine[at : at + BATCH] for at in range(0, len(mine), BATCH)):
             texts = [documents[i].text for i in batch]
             cuts = split.split(heads[fold], texts, [segment.cut(text) for text in texts])

@@ -81,9 +81,7 @@ def glue(documents: Sequence[data.Document]) -> Iterator[data.Document]:
     """Units of different labels that stand next to each other, joined without a full stop or a line break."""
     dice = random.Random(0)
     for document in documents:
-        units = [
-            u for u in sorted((*document.units, *document.picked)) if not _LINE_BREAK.search(document.text[u[0] : u[1]].strip())
-        ]
+        units = [u for u in document.all_units if not _LINE_BREAK.search(document.text[u[0] : u[1]].strip())]
         for (start, end, label), (start_2, end_2, label_2) in pairwise(units):
             first = document.text[start:end].strip().rstrip(".。!！?？")
             second = document.text[start_2:end_2].strip()
@@ -107,7 +105,7 @@ def _look(model: Model, documents: Sequence[data.Document], glued: bool) -> Exam
     values, possible = split.evidence(model, found, pieces, np.flatnonzero(pieces.place < 0))
     known = np.full(found.at.size, -1)
     for document, offset in zip(documents, offsets.tolist(), strict=False):
-        units = sorted((*document.units, *document.picked))
+        units = document.all_units
         for start, end, _ in units:
             low, high = np.searchsorted(found.at, (offset + start + 1, offset + end))
             known[low:high] = 0

@@ -70,26 +70,28 @@ def train(
     say = Clock()
     annotated = read_annotated(source) if source else []
     folds = folds_by_site(annotated)
-    if not shipped and len({document.site for document in annotated}) < 2:
-        raise InputError("one site in the training data: probabilities are calibrated on unseen sites, so name at least two")
-    own = data.own()
-    own_folds = np.arange(len(own)) % FOLDS
-    grams = rows.join(rows.read_grams(own, own_folds, own_weights(own, settings)), rows.read_grams(annotated, folds))
-    known: rows.Contexts | None = None
+    sites = len({document.site for document in annotated})
+    if not shipped and sites < 2:
+        raise InputError(
+            f"{sites} site in the training data: probabilities are calibrated on unseen sites, so name at least two"
+        )
+    own, own_folds, grams = read_own(settings)
+    grams = rows.join(grams, rows.read_grams(annotated, folds))
+    parts: list[rows.Contexts] = []
     about: dict[str, Any] = {"documents": 0, "sites": 0, "rearranged": 0, "data": {}}
     if shipped:
         known_grams, known, about = rows.load(shipped)
         grams = rows.join(known_grams, grams)
+        parts.append(known)
     heads = fit_heads(grams, settings, say)
 
-    # What is rearranged of our own texts is among the shipped rows already.
-    pages, page_folds = (annotated, folds) if known else ([*annotated, *own], np.concatenate((folds, own_folds)))
-    extra, extra_folds = augment.rearrange(pages, page_folds, settings.seed)
-    parts = [known] if known else []
     parts.append(rows.read_contexts(heads, own, own_folds, np.full(len(own), rows.OWN)))
+    rearranged = 0
     if annotated:
-        origins = np.repeat([rows.ANNOTATED, rows.REARRANGED], [len(annotated), len(extra)])
-        parts.append(rows.read_contexts(heads, [*annotated, *extra], np.concatenate((folds, extra_folds)), origins))
+        # What is rearranged of our own texts is among the shipped rows already.
+        beside, beside_folds = ([], own_folds[:0]) if shipped else (own, own_folds)
+        pages, rearranged = read_pages(heads, annotated, folds, beside, beside_folds, settings)
+        parts.append(pages)
     contexts = rows.join(*parts)
     say(f"{contexts.documents.size - 1} documents, {len(contexts.label)} segments, {(contexts.label >= 0).sum()} with a label")
     weight = np.choose(contexts.origin, (1.0, settings.own, settings.rearranged))
@@ -119,11 +121,11 @@ def train(
         "thresholds": thresholds,
         "training": {
             "documents": about["documents"] + len(annotated),
-            "sites": about["sites"] + len({document.site for document in annotated}),
+            "sites": about["sites"] + sites,
             "segments": dict(counts),
             "picked": int((annotated_label & ~contexts.measured).sum()),
             "own": len(own),
-            "rearranged": about["rearranged"] + (len(extra) if annotated else 0),
+            "rearranged": about["rearranged"] + rearranged,
             "data": {**about["data"], **(data.digest(data.training_files(source)) if source else {})},
             "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
             "versions": {name: version(name) for name in ("numpy", "scikit-learn", "langdetect")},
@@ -147,9 +149,27 @@ def read_annotated(source: Path) -> list[data.Document]:
     return data.annotated(source)
 
 
-def own_weights(own: Sequence[data.Document], settings: fit.Settings) -> NDArray[np.float64]:
-    """The weight of each of our own texts in the first stage."""
-    return np.array([settings.own_phrases if document.suite == data.PHRASES else settings.own_documents for document in own])
+def read_own(settings: fit.Settings) -> tuple[list[data.Document], NDArray[np.int64], rows.Grams]:
+    """Our own texts, their folds, and their n-grams with the weights they have in the first stage."""
+    own = data.own()
+    folds = np.arange(len(own)) % FOLDS
+    weights = [settings.own_phrases if document.suite == data.PHRASES else settings.own_documents for document in own]
+    return own, folds, rows.read_grams(own, folds, np.array(weights))
+
+
+def read_pages(
+    heads: Sequence[Model],
+    annotated: Sequence[data.Document],
+    folds: NDArray[np.int64],
+    beside: Sequence[data.Document],
+    beside_folds: NDArray[np.int64],
+    settings: fit.Settings,
+) -> tuple[rows.Contexts, int]:
+    """Annotated documents and what is rearranged of them and of those beside, and how many were rearranged."""
+    extra, extra_folds = augment.rearrange([*annotated, *beside], np.concatenate((folds, beside_folds)), settings.seed)
+    origins = np.repeat([rows.ANNOTATED, rows.REARRANGED], [len(annotated), len(extra)])
+    found = rows.read_contexts(heads, [*annotated, *extra], np.concatenate((folds, extra_folds)), origins)
+    return found, len(extra)
 
 
 def folds_by_site(documents: Sequence[data.Document]) -> NDArray[np.int64]:
