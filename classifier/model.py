@@ -134,7 +134,7 @@ def probabilities(model: Model, rows: Rows) -> NDArray[np.float64]:
     return result
 
 
-def read_context(model: Model, rows: Rows) -> NDArray[np.int64]:
+def read_context(model: Model, rows: Rows) -> NDArray[np.float32]:
     """The second stage's inputs from the first stage's scores; the n-grams are hashed once for both."""
     grams = buckets(rows.grams, rows.bounds, model.bits)
     return context_inputs(rows, steps(local_logits(model, rows, grams)), evidence(rows, grams))

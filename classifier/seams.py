@@ -9,14 +9,29 @@ can tell belongs to `split`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.points import (
+    ANY,
+    BLANK,
+    BULLETS,
+    CLOSERS,
+    HAN,
+    IS_BLANK,
+    IS_DIGIT,
+    IS_LOWER,
+    IS_PLAIN,
+    IS_ROOM,
+    IS_SPACE,
+    RULERS,
+    Points,
+)
 from classifier.schema import BREAKS
-
-BLANK = rf"[^\S{BREAKS}]"
-HAN = "\u3400-\u9fff\uf900-\ufaff"
-CLOSERS = "\"'”’»›)\\]}）】」』》〉〕］"
-BULLETS = "•●■▪►▶◆★☆✅👉🔥🚀📌➡※▼▲☞📧📞🔗👇"
 
 # Openings of what is glued to a sentence without a full stop. They start with a capital, as
 # they do on the page, so that the same words inside a sentence do not cut it.
@@ -68,13 +83,14 @@ _PAPER = r"(?:News|Times|Post|Today|Daily|Journal|Magazine|Blog|Wire|Insider|Med
 _WORD = r"(?<=\b.)"
 
 
-def _phrases(lines: str, behind: str = "") -> str:
-    """An alternation that begins with a plain set of characters, which `re` skips to quickly.
+def _split(lines: str) -> list[str]:
+    return [phrase for line in lines.strip().splitlines() for phrase in line.split("; ")]
 
-    behind: an assertion to hold behind that character.
-    """
+
+def _phrases(lines: str, behind: str = "") -> str:
+    """An alternation of phrases by their first character. behind: an assertion to hold behind that character."""
     rests: dict[str, list[str]] = {}
-    for phrase in (phrase for line in lines.strip().splitlines() for phrase in line.split("; ")):
+    for phrase in _split(lines):
         rests.setdefault(phrase[0], []).append(phrase[1:])
     branches = (f"(?<={re.escape(first)})(?:{'|'.join(sorted(rest, key=len, reverse=True))})" for first, rest in rests.items())
     return f"[{''.join(rests)}]{behind}(?:{'|'.join(branches)})"
@@ -93,19 +109,10 @@ _ENDS_NOTHING = frozenset(
     "titled named like when while if how why what where because until since after before through during among so then also log "
     "sign vitamin class grade type plan series section tier option hepatitis".split()
 )
-_OPENING = re.compile(_phrases(_ENGLISH))
-_OPENING_HAN = re.compile(_phrases(_CHINESE))
-_NOTICE = re.compile(_phrases(_NOTICES))
-_FRESH_START = re.compile(_phrases(_FRESH, rf"(?<=[\w%”’)\]]{BLANK}.)") + r",? [a-z]")
-_QUESTION = re.compile(
-    _phrases("Will; Can; Is; Are; Does; Do; Should; How; What; Why; Who; Where", rf"(?<=[a-z0-9]{BLANK}.)")
-    + rf" [^.!?{BREAKS}]{{5,80}}[?]"
-)
 _ASKED = re.compile(r"\b(?:[Ww]hat|[Hh]ow|[Ww]hy|[Ww]ho|[Ww]hich|[Ww]hen|[Ww]here|The post)\b")
 _LAST_WORD = re.compile(r"\S*(?=\s\Z)")
 # Behind a verb a head is its object: 阅读免责声明：.
 _NO_OBJECT = "".join(f"(?<!{verb}.)" for verb in ("阅读", "閱讀", "查看", "参见", "參見", "详见", "詳見"))
-_HEAD = re.compile(rf"{_phrases(_HEADS, _NO_OBJECT)}{BLANK}?[:：】]")
 _ROOM_BEHIND = re.compile(rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]\s+\Z|[a-z0-9{CLOSERS}]\Z")
 _COPYRIGHT = re.compile(r"(?i:copyright)\s*\Z")
 _OPENED = '“‘"「『《（(【'  # what stands behind one of these opens no piece
@@ -143,106 +150,39 @@ _ADDRESS_END = rf"(?<![,;:])(?:{_START}|{_HAN_START}){_LINKS}"
 _CONTACTS = "hats[Aa]pp|eChat|elegram|nstagram|-?mail|acebook"
 _INSIDE = r"[^（）()\n]"
 _RIGHTS = "侵删|侵權|侵权|版权|版權|追究|编辑|編輯|责编|源：|源:|记者|如涉及|来自|來自|图文来|转载"
-_BEGINS, _ENDS = False, True
-_RULE = "=_*~—─━＝－-"
-# Each rule: what a text must hold for the rule to matter (one of several), which is quick to
-# ask; whether a match ends or begins with a seam; and the expression. Where that has a group,
-# a match counts only if the group took part.
-_LATIN_RULES = (
-    # An address, the end of a contact or of a link; it matches to its end even where that is none.
-    ("://", _ENDS, rf"://[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)"),
-    ("www.", _ENDS, rf"www\.[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)"),
-    ("@", _ENDS, rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})"),
-    # An embedded post: its sender and date, its counters.
-    ("(@", _ENDS, rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}"),
-    (" · Follow", _ENDS, rf" · Follow{_START}"),
-    ("M · ", _BEGINS, r"\d{1,2}:\d\d [AP]M · (?=[A-Z])"),
-    ("Copy link", _ENDS, rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}"),
-    # The line that a feed adds below every entry.
-    ("first on", _ENDS, rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}"),
-    (" read", _ENDS, rf" min(?<=\d min)(?:ute)?s? read{_START}"),
-    ("-END-", _ENDS, rf"-END-{_START}"),
-    ("your inbox", _ENDS, rf"your inbox{_START}"),
-    # Buttons and pointers, before anything but a word that goes on with them.
-    (" Now| Here| Today| More| Free", _ENDS, rf"{_phrases(_BUTTONS, _WORD)} (?:Now|Here|Today|More|Free)(?={BLANK}+[^\sa-z])"),
-    ("lick ", _ENDS, rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])"),
-    ("apply.", _BEGINS, r"\b[A-Z][\w&]{2,20} (?:[a-z&]{1,12} ){0,3}apply(?=\.)"),
-    ("FAQ", _ENDS, rf"FAQs?{_START}"),
-    # A credit of one to five names, before a word that a sentence goes on from.
-    ("ource: |ources: |mage: |hoto: |redit: |redits: |Via: ", _ENDS, rf"{_phrases(_CREDITS, _WORD)}: {_NAMES}(?= {_SUBJECT})"),
-    # Tags that a scraper left in.
-    ("</", _ENDS, r"</(?:p|div|li|h\d|ul|table|section)>(?:<[a-z]{1,10}>)*(?=[^<\s])"),
-    # Credits and pointers in brackets.
-    ("(", _ENDS, rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}"),
-    ("(", _BEGINS, rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)](?:{_START}|{BLANK}*(?:[{BREAKS}]|\Z))"),
-    ("(", _ENDS, rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))"),
-    # A contact glued to what stands before.
-    ("App|app|Chat|legram|stagram|mail|cebook", _BEGINS, rf"[WTIEF](?<=[A-Za-z0-9].)(?:{_CONTACTS})[:：]"),
-)
-_HAN_RULES = (
-    # A call or a notice that ends without a mark, and remarks in brackets.
-    ("", _ENDS, rf"{_phrases(_CALLS_END)}{_CHINESE_START}"),
-    (_RIGHTS, _BEGINS, rf"[（(](?:{_REMARK})"),
-    (_RIGHTS, _ENDS, rf"[（(](?={_INSIDE}{{1,200}}[）)][{HAN}]){_INSIDE}{{0,99}}(?:{_RIGHTS}|{_REMARK}){_INSIDE}{{0,99}}[）)]"),
-)
 
 
-def _compiled(rules: tuple[tuple[str, bool, str], ...]) -> tuple[tuple[list[str], bool, re.Pattern[str]], ...]:
-    return tuple((marks.split("|"), ends, re.compile(pattern)) for marks, ends, pattern in rules)
+def _begin(match: re.Match[str]) -> Iterable[int]:
+    return (match.start(),)
 
 
-_RULES, _RULES_WITH_HAN = _compiled(_LATIN_RULES), _compiled(_LATIN_RULES + _HAN_RULES)
-# A ruler stands alone: those of tables and of drawings in code touch other marks.
-_EDGE = r"A-Za-z0-9_|+:\\/.'\"`<>\[\]^"
-_RULER = re.compile(
-    rf"[{_RULE}](?<![{_RULE}][{_RULE}])(?:(?<![{_EDGE}][{_RULE}])(?<![|+:{_RULE}] [{_RULE}])|(?=[=-]{{9}}))[{_RULE}]{{4,}}+"
-    rf"(?! ?[|+:\\/.'\"`<>\]^{_RULE}])"
-)
-_RULED = [2 * mark for mark in _RULE]
-_ANY_HAN = re.compile(f"[{HAN}]")
-_HASHTAG = re.compile(r"#[^\W\d]")
-_HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*+")
+def _end(match: re.Match[str]) -> Iterable[int]:
+    """Where the match ends; where its expression has a group, only if that took part."""
+    return (match.end(),) if match.lastindex or not match.re.groups else ()
 
 
-def seams(text: str) -> Iterator[int]:
-    """Where a piece may begin, in no order, some twice.
-
-    text: any string. White space may follow an offset, and lie alone between two.
-    """
-    han = not text.isascii() and _ANY_HAN.search(text)
-    for match in _OPENING.finditer(text, 1):
-        at = match.start()
-        signed = match.group() == "©" and _COPYRIGHT.search(text, max(0, at - 12), at)
-        if not signed and _ROOM_BEHIND.search(text, max(0, at - 8), at):
-            yield at
-    yield from _fresh(text)
-    if han:
-        yield from _chinese(text)
-    for marks, ends, pattern in _RULES_WITH_HAN if han else _RULES:
-        if any(mark in text for mark in marks):
-            found = (match for match in pattern.finditer(text) if match.lastindex or not pattern.groups)
-            yield from (match.end() if ends else match.start() for match in found)
-    if any(mark in text for mark in _RULED):
-        yield from (at for match in _RULER.finditer(text) for at in match.span())
-    if "#" in text:
-        for match in _HASHTAGS.finditer(text):
-            alone = not text[match.start() - 1 : match.start()].strip() and text[match.end() : match.end() + 1] in ("", *BREAKS)
-            if alone or len(_HASHTAG.findall(match.group())) > 1:
-                yield from match.span()
+def _both(match: re.Match[str]) -> Iterable[int]:
+    return match.span()
 
 
-def _fresh(text: str) -> Iterator[int]:
-    """Seams before words that begin a sentence or a question, behind a word that can end one."""
-    for match in _FRESH_START.finditer(text, 1):
-        word = _word_before(text, match.start())
-        anywhere = match.group().split(",")[0].split(" ")[0] in _ALWAYS
-        if word.lower() not in _ENDS_NOTHING and (anywhere or word[:1].islower()):
-            yield match.start()
-    if "?" in text:
-        for match in _QUESTION.finditer(text, 1):
-            at = match.start()
-            if _word_before(text, at).lower() not in _ENDS_NOTHING and not _ASKED.search(text, max(0, at - 40), at):
-                yield at
+def _opening(match: re.Match[str]) -> Iterable[int]:
+    text, at = match.string, match.start()
+    signed = match.group() == "©" and _COPYRIGHT.search(text, max(0, at - 12), at)
+    return (at,) if not signed and _ROOM_BEHIND.search(text, max(0, at - 8), at) else ()
+
+
+def _fresh(match: re.Match[str]) -> Iterable[int]:
+    """Before a word that begins a sentence, behind one that can end one."""
+    text, at = match.string, match.start()
+    word = _word_before(text, at)
+    anywhere = match.group().split(",")[0].split(" ")[0] in _ALWAYS
+    return (at,) if word.lower() not in _ENDS_NOTHING and (anywhere or word[:1].islower()) else ()
+
+
+def _question(match: re.Match[str]) -> Iterable[int]:
+    text, at = match.string, match.start()
+    asked = _word_before(text, at).lower() in _ENDS_NOTHING or _ASKED.search(text, max(0, at - 40), at)
+    return () if asked else (at,)
 
 
 def _word_before(text: str, at: int) -> str:
@@ -250,15 +190,179 @@ def _word_before(text: str, at: int) -> str:
     return match.group() if match else ""
 
 
-def _chinese(text: str) -> Iterator[int]:
-    """Seams before Chinese openings."""
-    for match in _OPENING_HAN.finditer(text, 1):
-        if not text[match.start() - 1].isalnum() and text[match.start() - 1] not in _NO_ROOM:
-            yield match.start()
-    for match in _HEAD.finditer(text, 1):
-        before = text[match.start() - 1]
-        if before not in _NO_ROOM and (not before.isalnum() or len(match.group()) > 4):
-            yield match.start()
-    for match in _NOTICE.finditer(text, 1):
-        if text[match.start() - 1] not in _OPENED:
-            yield match.start()
+def _opening_han(match: re.Match[str]) -> Iterable[int]:
+    before = match.string[match.start() - 1]
+    return () if before.isalnum() or before in _NO_ROOM else (match.start(),)
+
+
+def _head(match: re.Match[str]) -> Iterable[int]:
+    before = match.string[match.start() - 1]
+    return (match.start(),) if before not in _NO_ROOM and (not before.isalnum() or len(match.group()) > 4) else ()
+
+
+def _notice(match: re.Match[str]) -> Iterable[int]:
+    return () if match.string[match.start() - 1] in _OPENED else (match.start(),)
+
+
+class _Rule(NamedTuple):
+    """Where to look, and what to find there.
+
+    heads: how a match begins, two characters each or one before any other. expression: the match.
+    seams: where those are in it. before, further: what the last and the last but one character
+    before it may be, as flags of `points`. inside: never at a document's start.
+    """
+
+    heads: Iterable[str]
+    expression: str
+    seams: Callable[[re.Match[str]], Iterable[int]]
+    before: int = ANY
+    further: int = ANY
+    inside: bool = False
+
+
+def _heads(lines: str) -> Iterable[str]:
+    """The first two characters of phrases, or one where the second is no plain character."""
+    for phrase in _split(lines):
+        plain = len(phrase) > 1 and phrase[1] not in r"\[(" and phrase[2:3] not in ("?", "*")
+        yield phrase[:2] if plain else phrase[0]
+
+
+def _opened(lines: str, seams: Callable[[re.Match[str]], Iterable[int]], after: str = "", behind: str = "") -> _Rule:
+    return _Rule(_heads(lines), _phrases(lines, behind) + after, seams, inside=True)
+
+
+_QUESTIONS = "Will; Can; Is; Are; Does; Do; Should; How; What; Why; Who; Where"
+_AFTER_WORD = rf"(?<=[\w%”’)\]]{BLANK}.)"
+_AFTER_LOWER = rf"(?<=[a-z0-9]{BLANK}.)"
+_BRACKETS = "(（"
+_IN_BRACKETS = ["(" + first for first in " IPSCRAGT"]
+# A ruler stands alone: those of tables and of drawings in code touch other marks.
+_RULE = RULERS
+_EDGE = r"A-Za-z0-9_|+:\\/.'\"`<>\[\]^"
+_RULES = (
+    _opened(_ENGLISH, _opening)._replace(before=IS_SPACE | IS_ROOM),
+    _opened(_FRESH, _fresh, r",? [a-z]", _AFTER_WORD)._replace(before=IS_BLANK, further=IS_ROOM),
+    _opened(_QUESTIONS, _question, rf" [^.!?{BREAKS}]{{5,80}}[?]", _AFTER_LOWER)._replace(
+        before=IS_BLANK, further=IS_LOWER | IS_DIGIT
+    ),
+    _opened(_CHINESE, _opening_han),
+    _opened(_HEADS, _head, rf"{BLANK}?[:：】]", _NO_OBJECT),
+    _opened(_NOTICES, _notice),
+    # An address, the end of a contact or of a link; it matches to its end even where that is none.
+    _Rule([":/"], rf"://[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)", _end),
+    _Rule(["ww"], rf"www\.[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)", _end),
+    _Rule(["@"], rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})", _end),
+    # An embedded post: its sender and date, its counters.
+    _Rule(["(@"], rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}", _end),
+    _Rule(["Co"], rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}", _end),
+    _Rule(["-E"], rf"-END-{_START}", _end),
+    # Buttons and pointers, before anything but a word that goes on with them.
+    _Rule(_heads(_BUTTONS), rf"{_phrases(_BUTTONS, _WORD)} (?:Now|Here|Today|More|Free)(?={BLANK}+[^\sa-z])", _end),
+    _Rule(["Cl", "cl"], rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])", _end),
+    _Rule(["FA"], rf"FAQs?{_START}", _end),
+    # A credit of one to five names, before a word that a sentence goes on from.
+    _Rule(_heads(_CREDITS), rf"{_phrases(_CREDITS, _WORD)}: {_NAMES}(?= {_SUBJECT})", _end),
+    # Tags that a scraper left in.
+    _Rule(["</"], r"</(?:p|div|li|h\d|ul|table|section)>(?:<[a-z]{1,10}>)*(?=[^<\s])", _end),
+    # Credits and pointers in brackets.
+    _Rule(_IN_BRACKETS, rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)]{_START}", _end),
+    _Rule(_IN_BRACKETS, rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)](?:{_START}|{BLANK}*(?:[{BREAKS}]|\Z))", _begin),
+    _Rule(_IN_BRACKETS, rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))", _end),
+    # A contact glued to what stands before.
+    _Rule(map("".join, product("WTIEF", "hen-mla")), rf"[WTIEF](?<=[A-Za-z0-9].)(?:{_CONTACTS})[:：]", _begin),
+    # A call or a notice that ends without a mark, and remarks in brackets.
+    _Rule(_heads(_CALLS_END), rf"{_phrases(_CALLS_END)}{_CHINESE_START}", _end),
+    _Rule(map("".join, product(_BRACKETS, "责責本编編图圖文来來源记如转")), rf"[（(](?:{_REMARK})", _begin),
+    _Rule(
+        _BRACKETS,
+        rf"[（(](?={_INSIDE}{{1,200}}[）)][{HAN}]){_INSIDE}{{0,99}}(?:{_RIGHTS}|{_REMARK}){_INSIDE}{{0,99}}[）)]",
+        _end,
+    ),
+    _Rule(
+        map("".join, product(_RULE, _RULE)),
+        rf"[{_RULE}](?<![{_RULE}][{_RULE}])(?:(?<![{_EDGE}][{_RULE}])(?<![|+:{_RULE}] [{_RULE}])|(?=[=-]{{9}}))"
+        rf"[{_RULE}]{{4,}}+(?! ?[|+:\\/.'\"`<>\]^{_RULE}])",
+        _both,
+        before=IS_PLAIN,
+    ),
+)
+# Rules whose matches begin with common characters, by a mark that a document must hold.
+_MARKED = {
+    " · Follow": (rf" · Follow{_START}", _end),
+    "M · ": (r"\d{1,2}:\d\d [AP]M · (?=[A-Z])", _begin),
+    # The line that a feed adds below every entry.
+    "first on": (rf"appeared first on (?:[A-Z][\w.]*+ ){{0,3}}?(?:{_PAPER}|\w+\.[a-z]{{2,4}})(?! \w+ ?\.){_START}", _end),
+    " read": (rf" min(?<=\d min)(?:ute)?s? read{_START}", _end),
+    "your inbox": (rf"your inbox{_START}", _end),
+    "apply.": (r"\b[A-Z][\w&]{2,20} (?:[a-z&]{1,12} ){0,3}apply(?=\.)", _begin),
+}
+_MARKED_EXPRESSIONS = {mark: re.compile(expression) for mark, (expression, _) in _MARKED.items()}
+_EXPRESSIONS = [re.compile(rule.expression) for rule in _RULES]
+_HASHTAG = re.compile(r"#[^\W\d]")
+_HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*+")
+
+_SHIFT, _WILD = np.uint64(21), 0x1FFFFF  # beyond any code point: "whatever follows"
+
+
+def _index() -> tuple[NDArray[np.bool_], NDArray[np.uint64], NDArray[np.uint64]]:
+    """Which characters begin a head; the heads as numbers, ascending; the rules of each, a bit a rule."""
+    bits: dict[int, int] = {}
+    for number, rule in enumerate(_RULES):
+        for head in rule.heads:
+            key = ord(head[0]) << 21 | (ord(head[1]) if len(head) > 1 else _WILD)
+            bits[key] = bits.get(key, 0) | 1 << number
+    first = np.zeros(0x10000, np.bool_)
+    first[[key >> 21 for key in bits]] = True
+    keys = sorted(bits)
+    return first, np.array(keys, np.uint64), np.array([bits[key] for key in keys], np.uint64)
+
+
+_FIRST, _KEYS, _BITS = _index()
+
+
+def seams(batch: Points) -> list[list[int]]:
+    """Where in each document a piece may begin, in no order, some twice.
+
+    White space may follow an offset, and lie alone between two.
+    """
+    found: list[list[int]] = [[] for _ in batch.texts]
+    at = np.flatnonzero(_FIRST[np.minimum(batch.points, 0xFFFF)])
+    head = batch.points[at].astype(np.uint64) << _SHIFT
+    rules = _rules(head | batch.points[at + 1]) | _rules(head | np.uint64(_WILD))
+    at, rules = at[rules > 0], rules[rules > 0]
+    before, further = batch.flags[at - 1], batch.flags[at - 2]
+    for number, (rule, expression) in enumerate(zip(_RULES, _EXPRESSIONS, strict=True)):
+        chosen = rules & np.uint64(1 << number) != 0
+        for flags, allowed in ((before, rule.before), (further, rule.further)):
+            if allowed != ANY:
+                chosen &= flags & allowed != 0
+        if not chosen.any():
+            continue
+        for text, places, out in zip(batch.texts, batch.by_document(at[chosen]), found, strict=True):
+            free = int(rule.inside)
+            for place in places:
+                match = expression.match(text, place) if place >= free else None
+                if match:
+                    free = match.end()
+                    out += rule.seams(match)
+    for text, out in zip(batch.texts, found, strict=True):
+        for mark, expression in _MARKED_EXPRESSIONS.items():
+            if mark in text:
+                for match in expression.finditer(text):
+                    out += _MARKED[mark][1](match)
+        if "#" in text:
+            out += _hashtags(text)
+    return found
+
+
+def _rules(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The rules whose head is this, a bit each."""
+    place = np.minimum(np.searchsorted(_KEYS, keys), _KEYS.size - 1)
+    return np.where(_KEYS[place] == keys, _BITS[place], np.uint64(0))
+
+
+def _hashtags(text: str) -> Iterator[int]:
+    for match in _HASHTAGS.finditer(text):
+        alone = not text[match.start() - 1 : match.start()].strip() and text[match.end() : match.end() + 1] in ("", *BREAKS)
+        if alone or len(_HASHTAG.findall(match.group())) > 1:
+            yield from match.span()

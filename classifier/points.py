@@ -1,0 +1,90 @@
+"""A batch of documents as one array of code points, and what each of them is.
+
+Rules that look for a few characters ask here, for all documents at once, where those stand;
+only there does a regular expression look closer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.schema import BREAKS
+
+BLANK = rf"[^\S{BREAKS}]"
+HAN = "\u3400-\u9fff\uf900-\ufaff"
+CLOSERS = "\"'”’»›)\\]}）】」』》〉〕］"
+BULLETS = "•●■▪►▶◆★☆✅👉🔥🚀📌➡※▼▲☞📧📞🔗👇"
+STOPS = "。！？｡…!?."
+RULERS = "=_*~—─━＝－-"
+
+# What a character is; several may hold.
+IS_BLANK, IS_BREAK, IS_LOWER, IS_UPPER, IS_DIGIT, IS_WORD, IS_ROOM, IS_STOP, IS_BULLET, IS_HAN, IS_PLAIN = (
+    1 << bit for bit in range(11)
+)
+IS_SPACE = IS_BLANK | IS_BREAK
+ANY = 0xFFFF
+_ASTRAL = 0x10000
+
+
+def _table() -> NDArray[np.uint16]:
+    """Code point to flags; the last entry stands for all beyond the basic plane."""
+    plane = "".join(map(chr, range(_ASTRAL)))
+    table = np.zeros(_ASTRAL + 1, np.uint16)
+    for pattern, flag in (
+        (BLANK, IS_BLANK),
+        (f"[{BREAKS}]", IS_BREAK),
+        ("[a-z]", IS_LOWER),
+        ("[A-Z]", IS_UPPER),
+        ("[0-9]", IS_DIGIT),
+        (r"\w", IS_WORD),
+        (rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]", IS_ROOM),  # may end a piece
+        (f"[{STOPS}]", IS_STOP),
+        (f"[{BULLETS}]", IS_BULLET),
+        (f"[{HAN}]", IS_HAN),
+        (f"[^{RULERS}]", IS_PLAIN),  # no part of a ruler
+    ):
+        table[np.fromiter((match.start() for match in re.finditer(pattern, plane, re.DOTALL)), np.intp)] |= flag
+    table[_ASTRAL] = IS_WORD | IS_ROOM | IS_BULLET | IS_PLAIN
+    return table
+
+
+_FLAGS = _table()
+
+
+class Points(NamedTuple):
+    """Documents as code points, with line breaks before, between and behind them.
+
+    texts: the documents; offsets: where each begins in `points`, and where one more would.
+    points: code points; flags: what each is, a sum of the constants above; beyond the basic
+    plane all that any character there is.
+    """
+
+    texts: Sequence[str]
+    offsets: NDArray[np.int64]
+    points: NDArray[np.uint32]
+    flags: NDArray[np.uint16]
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each document begins."""
+        result: list[int] = self.offsets[:-1].tolist()
+        return result
+
+    def by_document(self, at: NDArray[np.intp]) -> list[list[int]]:
+        """Ascending offsets into the batch as offsets into each document."""
+        edges = np.searchsorted(at, self.offsets).tolist()
+        return [(at[a:b] - start).tolist() if a < b else [] for a, b, start in zip(edges, edges[1:], self.starts, strict=False)]
+
+
+def read(texts: Sequence[str]) -> Points:
+    """The code points of documents; lone surrogates are kept."""
+    joined = "\n".join(("", *texts, "", ""))
+    points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
+    offsets = np.cumsum([1, *(len(text) + 1 for text in texts)])
+    index = np.minimum(points, _ASTRAL) if points.max() > _ASTRAL else points
+    return Points(texts, offsets, points, _FLAGS[index])
