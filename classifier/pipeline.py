@@ -121,7 +121,7 @@ class Classifier:
             yield batch
 
     def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
-        cuts = [segment.cut(text, self._limits, self._language_id) for text in texts]
+        cuts = segment.cut_many(texts, self._limits, self._language_id)
         cuts = split.split(self._stored.model, texts, cuts, self._language_id)
         rows = features.rows(texts, cuts)
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)

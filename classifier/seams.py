@@ -28,6 +28,7 @@ from classifier.points import (
     IS_PLAIN,
     IS_ROOM,
     IS_SPACE,
+    IS_UPPER,
     RULERS,
     Points,
 )
@@ -207,7 +208,7 @@ def _notice(match: re.Match[str]) -> Iterable[int]:
 class _Rule(NamedTuple):
     """Where to look, and what to find there.
 
-    heads: how a match begins, two characters each or one before any other. expression: the match.
+    heads: how a match begins, up to three characters each. expression: the match.
     seams: where those are in it. before, further: what the last and the last but one character
     before it may be, as flags of `points`. inside: never at a document's start.
     """
@@ -221,10 +222,11 @@ class _Rule(NamedTuple):
 
 
 def _heads(lines: str) -> Iterable[str]:
-    """The first two characters of phrases, or one where the second is no plain character."""
+    """The first characters of phrases, up to three, as far as they are plain ones."""
     for phrase in _split(lines):
-        plain = len(phrase) > 1 and phrase[1] not in r"\[(" and phrase[2:3] not in ("?", "*")
-        yield phrase[:2] if plain else phrase[0]
+        size = next((i for i, char in enumerate(phrase) if i and char in r"\[(?*"), len(phrase))
+        optional = phrase[size : size + 1] in ("?", "*") and size > 1
+        yield phrase[: min(size - optional, 3)]
 
 
 def _opened(lines: str, seams: Callable[[re.Match[str]], Iterable[int]], after: str = "", behind: str = "") -> _Rule:
@@ -249,16 +251,16 @@ _RULES = (
     _opened(_HEADS, _head, rf"{BLANK}?[:：】]", _NO_OBJECT),
     _opened(_NOTICES, _notice),
     # An address, the end of a contact or of a link; it matches to its end even where that is none.
-    _Rule([":/"], rf"://[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)", _end),
-    _Rule(["ww"], rf"www\.[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)", _end),
+    _Rule(["://"], rf"://[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)", _end),
+    _Rule(["www"], rf"www\.[!-(*-;=?-_a-~]*+(?:{_ADDRESS_END}()|)", _end),
     _Rule(["@"], rf"@[A-Za-z0-9_-]++(?:\.[a-z]{{2,}}+)++(?:{_START}|{_HAN_START})", _end),
     # An embedded post: its sender and date, its counters.
     _Rule(["(@"], rf"\(@\w+\) {_MONTH} \d+, \d{{4}}{_START}", _end),
-    _Rule(["Co"], rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}", _end),
+    _Rule(["Cop"], rf"Copy link(?: Read \d+ repl(?:y|ies)| Read more on \w+)?{_START}", _end),
     _Rule(["-E"], rf"-END-{_START}", _end),
     # Buttons and pointers, before anything but a word that goes on with them.
     _Rule(_heads(_BUTTONS), rf"{_phrases(_BUTTONS, _WORD)} (?:Now|Here|Today|More|Free)(?={BLANK}+[^\sa-z])", _end),
-    _Rule(["Cl", "cl"], rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])", _end),
+    _Rule(["Cli", "cli"], rf"[Cc]lick (?:here|on)\b[^.!?\n]{{0,60}}? (?:here|details|info|information)(?={BLANK}+[A-Z])", _end),
     _Rule(["FA"], rf"FAQs?{_START}", _end),
     # A credit of one to five names, before a word that a sentence goes on from.
     _Rule(_heads(_CREDITS), rf"{_phrases(_CREDITS, _WORD)}: {_NAMES}(?= {_SUBJECT})", _end),
@@ -269,7 +271,12 @@ _RULES = (
     _Rule(_IN_BRACKETS, rf"[(] ?{_CREDIT}[^()\n]{{0,100}}[)](?:{_START}|{BLANK}*(?:[{BREAKS}]|\Z))", _begin),
     _Rule(_IN_BRACKETS, rf"[(](?:See|To|Read|Also|Click)\b[^()\n]{{0,100}}[)](?:{_START}|(?=[A-Z]))", _end),
     # A contact glued to what stands before.
-    _Rule(map("".join, product("WTIEF", "hen-mla")), rf"[WTIEF](?<=[A-Za-z0-9].)(?:{_CONTACTS})[:：]", _begin),
+    _Rule(
+        map("".join, product("WTIEF", "hen-mla")),
+        rf"[WTIEF](?<=[A-Za-z0-9].)(?:{_CONTACTS})[:：]",
+        _begin,
+        before=IS_LOWER | IS_UPPER | IS_DIGIT,
+    ),
     # A call or a notice that ends without a mark, and remarks in brackets.
     _Rule(_heads(_CALLS_END), rf"{_phrases(_CALLS_END)}{_CHINESE_START}", _end),
     _Rule(map("".join, product(_BRACKETS, "责責本编編图圖文来來源记如转")), rf"[（(](?:{_REMARK})", _begin),
@@ -301,7 +308,8 @@ _EXPRESSIONS = [re.compile(rule.expression) for rule in _RULES]
 _HASHTAG = re.compile(r"#[^\W\d]")
 _HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*+")
 
-_SHIFT, _WILD = np.uint64(21), 0x1FFFFF  # beyond any code point: "whatever follows"
+_HEAD = 3  # characters
+_SHIFT, _NONE = 21, 0x1FFFFF  # bits of a code point; beyond any of them: "whatever follows"
 
 
 def _index() -> tuple[NDArray[np.bool_], NDArray[np.uint64], NDArray[np.uint64]]:
@@ -309,10 +317,12 @@ def _index() -> tuple[NDArray[np.bool_], NDArray[np.uint64], NDArray[np.uint64]]
     bits: dict[int, int] = {}
     for number, rule in enumerate(_RULES):
         for head in rule.heads:
-            key = ord(head[0]) << 21 | (ord(head[1]) if len(head) > 1 else _WILD)
+            key = 0
+            for place in range(_HEAD):
+                key = key << _SHIFT | (ord(head[place]) if place < len(head) else _NONE)
             bits[key] = bits.get(key, 0) | 1 << number
     first = np.zeros(0x10000, np.bool_)
-    first[[key >> 21 for key in bits]] = True
+    first[[key >> _SHIFT * (_HEAD - 1) for key in bits]] = True
     keys = sorted(bits)
     return first, np.array(keys, np.uint64), np.array([bits[key] for key in keys], np.uint64)
 
@@ -327,8 +337,7 @@ def seams(batch: Points) -> list[list[int]]:
     """
     found: list[list[int]] = [[] for _ in batch.texts]
     at = np.flatnonzero(_FIRST[np.minimum(batch.points, 0xFFFF)])
-    head = batch.points[at].astype(np.uint64) << _SHIFT
-    rules = _rules(head | batch.points[at + 1]) | _rules(head | np.uint64(_WILD))
+    rules = _rules(batch.points, at)
     at, rules = at[rules > 0], rules[rules > 0]
     before, further = batch.flags[at - 1], batch.flags[at - 2]
     for number, (rule, expression) in enumerate(zip(_RULES, _EXPRESSIONS, strict=True)):
@@ -355,10 +364,18 @@ def seams(batch: Points) -> list[list[int]]:
     return found
 
 
-def _rules(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The rules whose head is this, a bit each."""
-    place = np.minimum(np.searchsorted(_KEYS, keys), _KEYS.size - 1)
-    return np.where(_KEYS[place] == keys, _BITS[place], np.uint64(0))
+def _rules(points: NDArray[np.uint32], at: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """The rules that have a head at a place, a bit each."""
+    found = np.zeros(at.size, np.uint64)
+    key = np.zeros(at.size, np.uint64)
+    for place in range(_HEAD):
+        key |= points[np.minimum(at + place, points.size - 1)].astype(np.uint64)
+        rest = _HEAD - 1 - place
+        head = key << np.uint64(_SHIFT * rest) | np.uint64((1 << _SHIFT * rest) - 1)
+        known = np.minimum(np.searchsorted(_KEYS, head), _KEYS.size - 1)
+        found |= np.where(_KEYS[known] == head, _BITS[known], np.uint64(0))
+        key <<= np.uint64(_SHIFT)
+    return found
 
 
 def _hashtags(text: str) -> Iterator[int]:

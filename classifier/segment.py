@@ -58,23 +58,37 @@ def cut(text: str, limits: Limits | None = None, language_id: str = "exact") -> 
 def cut_many(texts: Sequence[str], limits: Limits | None = None, language_id: str = "exact") -> list[Segments]:
     """`cut` for each document of a batch, in less time."""
     batch = points.read(texts)
+    read = language.scripts_of(batch)
     longest = min((limits or Limits()).segment_characters, language.LONGEST)
-    exact = language_id == "exact"
     lines = [_lines(text) for text in texts]
+    mixed = _mixed_lines(batch, read, lines)
     ends: list[list[int]] = []
-    for text, breaks, stops, places in zip(texts, lines, _sentence_ends(batch), seams(batch), strict=True):
+    for text, breaks, looked, stops, places in zip(texts, lines, mixed, _sentence_ends(batch), seams(batch), strict=True):
         found = {*breaks, *stops}
         found.update(_BLANKS.match(text, at).end() for at in places)  # type: ignore[union-attr]
-        ends.append(_cap(text, _switched(text, _tile(text, sorted(found), breaks), breaks), longest))
+        ends.append(_cap(text, _switched(text, _tile(text, sorted(found), breaks), breaks, looked), longest))
     paragraphs = [_numbers(found, breaks) for found, breaks in zip(ends, lines, strict=True)]
-    paths = [
-        language.routes(text, found) if exact else language.detected(text, found, numbers)
-        for text, found, numbers in zip(texts, ends, paragraphs, strict=True)
-    ]
+    if language_id == "exact":
+        paths = language.routes(texts, ends, read)
+    else:
+        paths = [language.detected(*columns) for columns in zip(texts, ends, paragraphs, strict=True)]
     return [
         Segments(found, numbers, path, language.chinese_script(text, found, path))
         for text, found, numbers, path in zip(texts, ends, paragraphs, paths, strict=True)
     ]
+
+
+def _mixed_lines(batch: Points, read: language.Read, lines: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The numbers of the lines of each document in which a sentence may change its language."""
+    shift = np.repeat(batch.offsets[:-1], [len(own) for own in lines])
+    starts = np.array([start for own in lines for start in [0, *own[:-1]][: len(own)]], np.int64) + shift
+    stops = np.array([stop for own in lines for stop in own], np.int64) + shift
+    if not stops.size:
+        return [[] for _ in lines]
+    found = np.flatnonzero(language.may_switch(batch, read, starts, stops))
+    edges = np.cumsum([0, *map(len, lines)])
+    cuts = np.searchsorted(found, edges).tolist()
+    return [(found[a:b] - edge).tolist() for a, b, edge in zip(cuts, cuts[1:], edges.tolist(), strict=False)]
 
 
 def _numbers(ends: list[int], lines: list[int]) -> list[int]:
@@ -119,21 +133,14 @@ def _tile(text: str, ends: list[int], lines: list[int]) -> list[int]:
     return out
 
 
-def _switched(text: str, ends: list[int], lines: list[int]) -> list[int]:
-    """The same ends, and those where a sentence changes its language for good."""
-    if text.isascii() and ": " not in text:
-        return ends
-    out: list[int] = []
-    start = first = 0
-    for stop in lines:
-        last = bisect.bisect_right(ends, stop, first)
-        line = text[start:stop]
-        if line.isascii() and ": " not in line:
-            out += ends[first:last]
-        else:
-            out += (start + end for end in language.switches(line, [end - start for end in ends[first:last]]))
-        start, first = stop, last
-    return out
+def _switched(text: str, ends: list[int], lines: list[int], mixed: list[int]) -> list[int]:
+    """The same ends, and those where a sentence changes its language for good; mixed: the lines to look at."""
+    for number in reversed(mixed):
+        start, stop = lines[number - 1] if number else 0, lines[number]
+        first, last = bisect.bisect_right(ends, start), bisect.bisect_right(ends, stop)
+        found = language.switches(text[start:stop], [end - start for end in ends[first:last]])
+        ends[first:last] = (start + end for end in found)
+    return ends
 
 
 def _sentence_ends(batch: Points) -> list[list[int]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +76,7 @@ def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments], l
     added = np.sort(found.at[_choose(model, found, pieces)])
     out = list(cuts)
     documents = np.searchsorted(offsets, added, side="right") - 1
+    again = []
     for number in np.unique(documents).tolist():
         cut, extra = cuts[number], added[documents == number] - offsets[number]
         lines = np.array(cut.paragraphs)[np.searchsorted(cut.ends, extra)]
@@ -82,9 +84,11 @@ def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments], l
         order = np.argsort(ends)
         paragraphs = np.concatenate((cut.paragraphs, lines))[order].tolist()
         routes = np.array(cut.languages)[np.searchsorted(cut.ends, ends[order])].tolist()
-        if language_id == "exact" and _HAN.search(texts[number]):  # only then may the parts of a segment differ in language
-            routes = language.routes(texts[number], ends[order].tolist())
         out[number] = Segments(ends[order].tolist(), paragraphs, routes, cut.chinese_script)
+        if language_id == "exact" and _HAN.search(texts[number]):  # only then may the parts of a segment differ in language
+            again.append(number)
+    for number, routes in zip(again, language.routes([texts[i] for i in again], [out[i].ends for i in again]), strict=True):
+        out[number] = replace(out[number], languages=routes)
     return out
 
 

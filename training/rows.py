@@ -142,7 +142,7 @@ def read_contexts(
         mine = np.flatnonzero(folds == fold).tolist()
         for batch in (mine[at : at + BATCH] for at in range(0, len(mine), BATCH)):
             texts = [documents[i].text for i in batch]
-            cuts = split.split(heads[fold], texts, [segment.cut(text) for text in texts])
+            cuts = split.split(heads[fold], texts, segment.cut_many(texts))
             rows = features.rows(texts, cuts)
             grams = features.buckets(rows.grams, rows.bounds, heads[fold].bits)
             sizes = [np.diff([0, *cut.ends]) for cut in cuts]

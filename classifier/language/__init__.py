@@ -1,6 +1,6 @@
 """Text to language paths: script first, function words next, langdetect's profiles last.
 
-scripts    letters by script and function words, counted over a whole document
+scripts    letters by script and function words, counted over a whole batch
 grammar    what the words of a stretch say: a clause of its own, a label, a name
 tokens     a sentence to stretches of one script, and what each stands in
 mixed      those to runs of one language
@@ -9,6 +9,30 @@ han        Simplified against Traditional
 paths      all of it together: the path of every segment
 """
 
-from classifier.language.paths import EN, LONGEST, OTHER, ZH, chinese_script, detected, routes, switches
+from classifier.language.paths import (
+    EN,
+    LONGEST,
+    OTHER,
+    ZH,
+    Read,
+    chinese_script,
+    detected,
+    may_switch,
+    routes,
+    scripts_of,
+    switches,
+)
 
-__all__ = ["EN", "LONGEST", "OTHER", "ZH", "chinese_script", "detected", "routes", "switches"]
+__all__ = [
+    "EN",
+    "LONGEST",
+    "OTHER",
+    "ZH",
+    "Read",
+    "chinese_script",
+    "detected",
+    "may_switch",
+    "routes",
+    "scripts_of",
+    "switches",
+]

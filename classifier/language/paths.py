@@ -8,13 +8,16 @@ scored against the n-gram profiles that langdetect ships.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.language import grammar, han, mixed, tokens
+from classifier import points
+from classifier.language import grammar, han, mixed, scripts, tokens
 from classifier.language.profiles import detect, english_probability
-from classifier.language.scripts import ENGLISH_SET, FOREIGN_SET, LANE, Counts, count
+from classifier.language.scripts import ENGLISH_SET, FOREIGN_SET, LANE, Counts, Letters
 from classifier.language.tokens import KANA_SHARE
 from classifier.schema import BREAKS, LANGUAGES, Language
 
@@ -94,6 +97,22 @@ def switches(line: str, ends: list[int]) -> list[int]:
     return out
 
 
+def may_switch(batch: points.Points, read: Read, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """For which lines `switches()` may change the ends: a quick look that says no to most.
+
+    starts, stops: of each line in the batch, ascending; none is empty.
+    """
+    has = scripts.marks(read.letters, starts, stops)
+    east, latin = has & scripts.HAS_EAST != 0, has & scripts.HAS_LATIN != 0
+    far = east & (has & (scripts.HAS_LATIN | scripts.HAS_KANA | scripts.IS_REST | scripts.IS_BAR) != 0)
+    far |= latin & (has & scripts.IS_REST != 0)
+    colons = np.flatnonzero((batch.points[:-1] == ord(":")) & (batch.points[1:] == ord(" ")))
+    foreign = read.letters.starts[read.letters.foreign]
+    several = [np.searchsorted(at, stops) > np.searchsorted(at, starts) for at in (colons, foreign)]
+    result: NDArray[np.bool_] = far | several[0] & several[1]
+    return result
+
+
 def _is_glued_name(line: str, start: int, end: int) -> bool:
     """Is this "sentence" one Latin word glued to the Chinese behind it: the name it begins with?"""
     return end < len(line) and _NAME.fullmatch(line, start, end) is not None and _HAN.match(line, end) is not None
@@ -115,50 +134,95 @@ def _english(words: list[str]) -> int:
     return sum(word in ENGLISH_SET for word in lower) - sum(word in FOREIGN_SET for word in lower)
 
 
-def routes(text: str, ends: list[int]) -> list[int]:
-    """The language path of every segment of a document.
+def routes(texts: Sequence[str], ends: Sequence[Sequence[int]], read: Read | None = None) -> list[list[int]]:
+    """The language path of every segment of each document.
 
-    text: the document; ends: where each segment ends, ascending, the last at its end.
-    Returns an index into `LANGUAGES` for each segment. A segment without letters takes the
-    path of most of the document; a document without letters is `other`.
+    texts: documents; ends: where each segment of each ends, ascending, the last at its end; read:
+    what `read()` makes of the texts, if it is there already. Returns an index into `LANGUAGES`
+    for each segment. A segment without letters takes the path of most of its document; a
+    document without letters is `other`.
     """
-    if not ends:
-        return []
-    c = count(text, ends)
+    letters, offsets = read or scripts_of(points.read(texts))
+    sizes = [len(own) for own in ends]
+    shift = np.repeat(offsets[:-1], sizes)
+    stops = np.array([end for own in ends for end in own], np.int64) + shift
+    starts = np.array([start for own in ends for start in [0, *own[:-1]][: len(own)]], np.int64) + shift
+    if not stops.size:
+        return [[] for _ in texts]
+    c = scripts.count(letters, starts, stops)
+    accented = scripts.marks(letters, starts, stops) & scripts.IS_ACCENT != 0
     weight = c.latin + HAN_WEIGHT * (c.han + c.kana) + 2 * c.hangul + c.foreign
+    route = _by_script(c)
+    out: list[list[int]] = []
+    at = 0
+    for text, own in zip(texts, ends, strict=True):
+        mine = slice(at, at + len(own))
+        at += len(own)
+        if own:
+            counts = Counts(*(column[mine] for column in c))
+            _document(text, own, counts, weight[mine], accented[mine], route[mine])
+        out.append(route[mine].tolist())
+    return out
+
+
+class Read(NamedTuple):
+    """The letters of a batch of documents, and where each document starts in them."""
+
+    letters: Letters
+    offsets: NDArray[np.int64]
+
+
+def scripts_of(batch: points.Points) -> Read:
+    """Scripts and function words of a batch, for `routes()` and `switches()`."""
+    return Read(scripts.read(batch.points), batch.offsets)
+
+
+def _by_script(c: Counts) -> NDArray[np.int64]:
+    """The path of each segment as far as its script tells; -1 where it does not."""
     east = c.han + c.kana
-    route = np.full(len(ends), -1)
+    route = np.full(east.size, -1)
     route[east > 0] = ZH
     route[c.kana > KANA_SHARE * east] = OTHER
-    kanji = np.flatnonzero((c.kana == 0) & (c.han > 0)).tolist() if _may_be_japanese(text, c) else []
-    for i in kanji:
-        if not grammar.is_chinese("".join(_HAN.findall(text[ends[i - 1] if i else 0 : ends[i]]))):
-            route[i] = OTHER
-    route[(c.hangul + c.foreign > 0) & (2 * c.hangul + c.foreign > c.latin + HAN_WEIGHT * east)] = OTHER
-    several = (c.latin > 0).astype(int) + (c.han > 0) + (c.kana > 0) + (c.hangul + c.foreign > 0) > 1
-    # With fewer letters than Han characters a sentence is Chinese without a closer look.
-    several &= (c.latin > c.han) | (c.kana + c.hangul + c.foreign > 0)
-    for i in np.flatnonzero(several).tolist():
-        route[i] = _mixed_route(text[ends[i - 1] if i else 0 : ends[i]])
-    unread = np.flatnonzero(route < 0).tolist() if _ADDRESSED.search(text) else []
-    for i in unread:
-        if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i]):
-            weight[i] = c.latin[i] = 0
-    if (route == ZH).any() or _FULL_WIDTH.search(text):
+    return route
+
+
+def _document(
+    text: str, ends: Sequence[int], c: Counts, weight: NDArray[np.int64], accented: NDArray[np.bool_], route: NDArray[np.int64]
+) -> None:
+    """Decides what script alone left open in one document; changes `route`."""
+    east = c.han + c.kana
+    if east.any() or c.hangul.any() or c.foreign.any():
+        kanji = np.flatnonzero((c.kana == 0) & (c.han > 0)).tolist() if _may_be_japanese(text, c) else []
+        for i in kanji:
+            if not grammar.is_chinese("".join(_HAN.findall(text[ends[i - 1] if i else 0 : ends[i]]))):
+                route[i] = OTHER
+        route[(c.hangul + c.foreign > 0) & (2 * c.hangul + c.foreign > c.latin + HAN_WEIGHT * east)] = OTHER
+        several = (c.latin > 0).astype(int) + (c.han > 0) + (c.kana > 0) + (c.hangul + c.foreign > 0) > 1
+        # With fewer letters than Han characters a sentence is Chinese without a closer look.
+        several &= (c.latin > c.han) | (c.kana + c.hangul + c.foreign > 0)
+        for i in np.flatnonzero(several).tolist():
+            route[i] = _mixed_route(text[ends[i - 1] if i else 0 : ends[i]])
+    unread = np.flatnonzero(route < 0)
+    if not unread.size:
+        return
+    if _ADDRESSED.search(text):
+        for i in unread.tolist():
+            if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i]):
+                weight[i] = c.latin[i] = 0
+    if not text.isascii() and ((route == ZH).any() or _FULL_WIDTH.search(text)):
         _join_fragments(text, ends, c, route)
     latin = np.flatnonzero((route < 0) & (c.latin > 0))
     if latin.size:
-        route[latin] = _latin_routes(text, ends, c, latin)
+        route[latin] = _latin_routes(text, ends, c, accented, latin)
     share = np.bincount(route[route >= 0], weight[route >= 0], minlength=3)
     page = int(share.argmax()) if share.any() else OTHER
     for i in np.flatnonzero(route < 0).tolist():
         # A closing quotation mark belongs to who opened it.
         closing = i > 1 and _CLOSING.match(text, ends[i - 1])
         route[i] = route[i - 2] if closing else [*_line_mates(text, ends, route, i), page][0]
-    return [int(r) for r in route]
 
 
-def _join_fragments(text: str, ends: list[int], c: Counts, route: NDArray[np.int64]) -> None:
+def _join_fragments(text: str, ends: Sequence[int], c: Counts, route: NDArray[np.int64]) -> None:
     """Gives fragments of Latin text in a Chinese line, such as "(via)", the path of that line.
 
     Full-width punctuation is Chinese as well: "Photo：Reuters".
@@ -170,7 +234,7 @@ def _join_fragments(text: str, ends: list[int], c: Counts, route: NDArray[np.int
             route[i] = ZH
 
 
-def _line_mates(text: str, ends: list[int], route: NDArray[np.int64], i: int) -> list[int]:
+def _line_mates(text: str, ends: Sequence[int], route: NDArray[np.int64], i: int) -> list[int]:
     """The paths known of the segments behind and before one in its line, in this order."""
     mates = []
     if i + 1 < len(ends) and text[ends[i] - 1] not in BREAKS:
@@ -219,33 +283,30 @@ def _mixed_route(segment: str) -> int:
     return _ROUTE[longest.kind] if longest else OTHER
 
 
-def _latin_routes(text: str, ends: list[int], c: Counts, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+def _latin_routes(
+    text: str, ends: Sequence[int], c: Counts, accented: NDArray[np.bool_], rows: NDArray[np.intp]
+) -> NDArray[np.int64]:
     """English or other, for the segments `rows` that hold Latin letters."""
-    hits, misses, letters = c.english_words[rows].tolist(), c.foreign_words[rows].tolist(), c.latin[rows].tolist()
-    page = _page(text, ends, rows, sum(hits), sum(misses))
+    hits, misses, letters = c.english_words[rows], c.foreign_words[rows], c.latin[rows]
+    page = _page(text, ends, rows, int(hits.sum()), int(misses.sum()))
     strong = page > STRONG_PAGE
-    out = []
-    for k, i in enumerate(rows.tolist()):
-        start, end = ends[i - 1] if i else 0, ends[i]
-        accent = not text[start:end].isascii() and _ACCENT.search(text, start, end) is not None
-        if hits[k] > misses[k] + (2 if accent else 0):
-            path = EN
-        elif letters[k] < MIN_LETTERS and not misses[k]:
-            path = EN if page >= 0.5 else OTHER
-        elif strong and (letters[k] < MIN_LETTERS or (not misses[k] and not accent)):
-            path = EN
-        else:
-            prior = min(max(page, 1 - ENGLISH_PRIOR), ENGLISH_PRIOR)
-            path = (
-                EN
-                if english_probability(text[start:end].strip()[:400], ACCENT_PRIOR if accent and not strong else prior) >= 0.5
-                else OTHER
-            )
-        out.append(path)
-    return np.array(out)
+    accent = accented[rows]
+    spans = [(ends[i - 1] if i else 0, ends[i]) for i in rows.tolist()]
+    for k in np.flatnonzero(accent).tolist():
+        accent[k] = _ACCENT.search(text, *spans[k]) is not None
+    few = letters < MIN_LETTERS
+    english = hits > misses + 2 * accent
+    short = ~english & few & (misses == 0)
+    known = ~english & ~short & strong & (few | (misses == 0) & ~accent)
+    path = np.where(english | known | short & (page >= 0.5), EN, OTHER)
+    for k in np.flatnonzero(~(english | short | known)).tolist():
+        start, end = spans[k]
+        prior = ACCENT_PRIOR if accent[k] and not strong else min(max(page, 1 - ENGLISH_PRIOR), ENGLISH_PRIOR)
+        path[k] = EN if english_probability(text[start:end].strip()[:400], prior) >= 0.5 else OTHER
+    return path
 
 
-def _page(text: str, ends: list[int], rows: NDArray[np.intp], english: int, foreign: int) -> float:
+def _page(text: str, ends: Sequence[int], rows: NDArray[np.intp], english: int, foreign: int) -> float:
     """The probability that Latin text on this page is English: by its function words, else by its n-grams."""
     if english + foreign:
         return (english + 2 * ENGLISH_PRIOR) / (english + foreign + 2)

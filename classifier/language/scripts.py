@@ -1,4 +1,4 @@
-"""Letters by script and function words, counted over a whole document at once.
+"""Letters by script and function words, counted over a whole batch of documents at once.
 
 A table of scripts is looked up once a character, and one running sum in packed lanes gives
 the counts of every segment, so that a document costs the same however it is cut.
@@ -51,6 +51,9 @@ _BLOCKS = (
 # Two entries behind the basic plane stand for the rest: other symbols, and Han extensions.
 _ASTRAL, _ASTRAL_HAN = 0x10000, 0x10001
 LANE = 12  # bits of a counter; holds the letters of the longest segment
+# Above the five counters, what a character is beside: of a script in `REST`, a Latin letter with
+# a diacritic, a bar between labels, a letter that function words are told by.
+IS_REST, IS_ACCENT, IS_BAR, IS_LETTER = (np.uint64(1 << bit) for bit in range(5 * LANE, 64))
 
 
 def _script_table() -> NDArray[np.uint64]:
@@ -66,10 +69,33 @@ def _script_table() -> NDArray[np.uint64]:
     table[_ASTRAL_HAN] = _HAN
     lanes = np.uint64(1) << (np.arange(-1, 5) * LANE).clip(0).astype(np.uint64)
     lanes[_NONE] = 0
-    return lanes[table]
+    packed: NDArray[np.uint64] = lanes[table]
+    for pattern, flag in (
+        (f"[{REST}]", IS_REST),
+        ("[\xc0-\u024f\u1e00-\u1eff]", IS_ACCENT),
+        ("[|/]", IS_BAR),
+        ("[A-Za-z\xc0-\u024f\u1e00-\u1eff]", IS_LETTER),
+    ):
+        packed[[match.start() for match in re.finditer(pattern, plane)]] |= flag
+    return packed
 
 
 _SCRIPTS = _script_table()
+HAS_LATIN, HAS_KANA = (np.uint64(((1 << LANE) - 1) << LANE * lane) for lane in (0, 2))
+HAS_EAST = np.uint64(((1 << 2 * LANE) - 1) << LANE)
+
+
+class Letters(NamedTuple):
+    """What the characters of some text are.
+
+    lanes: of each, a counter of its script, and the flags above. starts: where words of up to six
+    letters start; english, foreign: which of those are function words.
+    """
+
+    lanes: NDArray[np.uint64]
+    starts: NDArray[np.intp]
+    english: NDArray[np.bool_]
+    foreign: NDArray[np.bool_]
 
 
 class Counts(NamedTuple):
@@ -96,23 +122,24 @@ _FOREIGN_KEYS = word_keys(sorted(FOREIGN_SET))
 _LONGEST = 6
 
 
-def _function_words(points: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where words of up to six ASCII letters start, and which are English or foreign function words."""
-    lower = points | 0x20
-    letter = (lower >= 0x61) & (lower <= 0x7A) | (points >= 0xC0) & (points < 0x250) | (points >= 0x1E00) & (points < 0x1F00)
-    edge = np.flatnonzero(letter[1:] != letter[:-1]) + 1
-    if letter.size and letter[0]:
-        edge = np.concatenate(([0], edge))
-    if edge.size % 2:
-        edge = np.concatenate((edge, [letter.size]))
+def read(points: NDArray[np.uint32]) -> Letters:
+    """Scripts and function words of some text. points: its code points."""
+    index = points
+    if points.size and points.max() >= _ASTRAL:
+        han = (points >= 0x20000) & (points < 0x34000)
+        index = np.where(points < _ASTRAL, points, np.where(han, _ASTRAL_HAN, _ASTRAL))
+    lanes = _SCRIPTS[index]
+    letter = np.zeros(points.size + 2, np.bool_)
+    letter[1:-1] = lanes >= IS_LETTER  # the highest bit
+    edge = np.flatnonzero(letter[1:] != letter[:-1])
     starts, sizes = edge[0::2], edge[1::2] - edge[0::2]
     short = sizes <= _LONGEST
     starts, sizes = starts[short], sizes[short]
     keys = np.zeros(starts.size, np.uint64)
     for i in range(_LONGEST):
         live = sizes > i
-        keys[live] |= lower[starts[live] + i].astype(np.uint64) << np.uint64(8 * i)
-    return starts, member(keys, _ENGLISH_KEYS), member(keys, _FOREIGN_KEYS)
+        keys[live] |= (points[starts[live] + i] | 0x20).astype(np.uint64) << np.uint64(8 * i)
+    return Letters(lanes, starts, member(keys, _ENGLISH_KEYS), member(keys, _FOREIGN_KEYS))
 
 
 def member(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -121,19 +148,22 @@ def member(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bo
     return found
 
 
-def count(text: str, ends: list[int]) -> Counts:
-    """Letters by script and function words of every segment of `text` that `ends` closes."""
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    index = points
-    if points.size and points.max() >= _ASTRAL:
-        han = (points >= 0x20000) & (points < 0x34000)
-        index = np.where(points < _ASTRAL, points, np.where(han, _ASTRAL_HAN, _ASTRAL))
-    stops = np.asarray(ends, np.int64)
+def count(letters: Letters, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Counts:
+    """Letters by script and function words of every segment. starts, stops: of each in the text, ascending."""
     # Wrapping sums: the difference is exact as long as one segment fits a lane.
-    total = np.concatenate((np.zeros(1, np.uint64), np.cumsum(_SCRIPTS[index], dtype=np.uint64)))
-    packed = np.diff(total[np.concatenate((np.zeros(1, np.int64), stops))])
+    total = np.zeros(letters.lanes.size + 1, np.uint64)
+    np.cumsum(letters.lanes, out=total[1:])
+    packed = total[stops] - total[starts]
     lanes = [(packed >> np.uint64(LANE * i) & np.uint64((1 << LANE) - 1)).astype(np.int64) for i in range(5)]
-    starts, english, foreign = _function_words(points)
-    owner = np.searchsorted(stops, starts, side="right")
-    hits = [np.bincount(owner[words], minlength=stops.size) for words in (english, foreign)]
+    hits = []
+    for words in (letters.english, letters.foreign):
+        at = letters.starts[words]
+        hits.append(np.searchsorted(at, stops) - np.searchsorted(at, starts))
     return Counts(*lanes, *hits)
+
+
+def marks(letters: Letters, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The lanes and flags of all characters of each segment, none of them empty, or'ed."""
+    edges = np.stack([starts, stops], axis=1).ravel()
+    found: NDArray[np.uint64] = np.bitwise_or.reduceat(np.append(letters.lanes, np.uint64(0)), edges)[::2]
+    return found
