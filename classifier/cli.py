@@ -1,6 +1,7 @@
 """The `classifier` command: arguments to calls. The only module that prints.
 
-Exit status: 0 done; 1 done, but some input was set aside; 2 wrong use; 3 the model was refused.
+Exit status: 0 done; 1 done, but some input was set aside; 2 wrong use; 3 the model was refused;
+4 a worker process died.
 Everything heavy is imported when a command runs, so that --help answers at once.
 """
 
@@ -9,23 +10,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from classifier.schema import LABELS, LANGUAGE_IDS, PRESETS, InputError, Label, ModelError, Policy, PolicyError
+from classifier.schema import LABELS, LANGUAGE_IDS, PRESETS, InputError, Label, ModelError, Policy, PolicyError, WorkerLost
 
 if TYPE_CHECKING:
-    from classifier.corpus.formats import Record
+    from classifier.corpus.formats import Raw, Record
     from classifier.decide import Result
     from classifier.pipeline import Classifier
 
-DONE, SET_ASIDE, WRONG_USE, MODEL_REFUSED = range(4)
+DONE, SET_ASIDE, WRONG_USE, MODEL_REFUSED, LOST = range(5)
 INTERRUPTED = 130
-# Documents are labelled in groups of about this many characters.
+# Documents are labelled in groups of about this many bytes.
 _GROUP = 500_000
 
 _DESCRIPTION = "Labels every part of scraped text as content, promo, legal or navigation."
-_EXIT = "exit status: 0 done, 1 some input was set aside, 2 wrong use, 3 the model was refused"
+_EXIT = "exit status: 0 done, 1 some input was set aside, 2 wrong use, 3 the model was refused, 4 a worker died"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except ModelError as error:
         return _fail(error, MODEL_REFUSED)
+    except WorkerLost as error:
+        return _fail(error, LOST)
     except (InputError, PolicyError) as error:
         return _fail(error, WRONG_USE)
     except BrokenPipeError:  # the reader has gone, as in `classifier label … | head`
@@ -59,13 +64,14 @@ def _parser() -> argparse.ArgumentParser:
         "clean", help="text in, clean text out; JSONL in, JSONL out with the field cleaned", epilog=_EXIT
     )
     clean.add_argument("--format", choices=("text", "jsonl"), help="of the output (default: that of the input)")
-    clean.set_defaults(run=_clean)
+    clean.set_defaults(run=_run)
 
     label = commands.add_parser("label", help="label and span of every part, as JSONL or for people", epilog=_EXIT)
     label.add_argument("--format", choices=("jsonl", "text"), default="jsonl", help="of the output (default jsonl)")
-    label.set_defaults(run=_label)
+    label.set_defaults(run=_run)
 
-    for command in (clean, label):
+    for name, command in (("clean", clean), ("label", label)):
+        command.set_defaults(command=name)
         command.add_argument("files", nargs="*", metavar="FILE", help="text or JSONL; - or none: standard input")
         command.add_argument(
             "--input", choices=("auto", "text", "jsonl"), default="auto", help="what the files hold (default: see for yourself)"
@@ -97,19 +103,16 @@ def _parser() -> argparse.ArgumentParser:
             help="who decides the language of a text: we, or langdetect's own detector (default exact)",
         )
 
+        command.add_argument(
+            "--workers", type=_workers, metavar="N", help="processes for input of over a megabyte (default: all cores)"
+        )
+
     info = commands.add_parser("info", help="the model: languages, figures, checksum", epilog=_EXIT)
     info.add_argument("--json", action="store_true", help="the whole manifest")
     info.set_defaults(run=_info)
     for command in (clean, label, info):
         command.add_argument("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     return parser
-
-
-def _load(options: argparse.Namespace) -> Classifier:
-    policy = Policy(options.policy, frozenset(Label(name) for name in options.keep), dict(map(_threshold, options.threshold)))
-    from classifier.pipeline import Classifier
-
-    return Classifier.load(options.model, policy=policy, language_id=options.language_id)
 
 
 def _threshold(argument: str) -> tuple[Label, float]:
@@ -122,65 +125,105 @@ def _threshold(argument: str) -> tuple[Label, float]:
         ) from None
 
 
-def _results(options: argparse.Namespace) -> Iterator[tuple[Record, Result] | None]:
-    """Every document with its result, in input order; None for input that was set aside."""
+def _workers(argument: str) -> int:
+    number = int(argument)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} workers can do nothing: use 1 or more")
+    return number
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is done with every document: the options that workers need."""
+
+    command: str
+    format: str | None
+    text_field: str
+    id_field: str
+    model: str | None
+    policy: Policy
+    language_id: str
+
+
+_at_work: tuple[_Job, Classifier] | None = None
+
+
+def _start(job: _Job) -> None:
+    """Loads the model that `_do` uses, once a process; one that was forked has it already."""
+    global _at_work
+    if _at_work and _at_work[0] == job:
+        return
+    from classifier.pipeline import Classifier
+
+    _at_work = job, Classifier.load(job.model, policy=job.policy, language_id=job.language_id)
+
+
+def _do(group: list[Raw]) -> tuple[bytes, list[str]]:
+    """Output for a group of documents, and what of it was set aside, and why."""
     from classifier.corpus import formats
 
-    names = options.files or [formats.STANDARD_INPUT]
-    formats.check(names)
-    classifier = _load(options)
-    group: list[Record] = []
-    size = 0
-    for name in names:
-        for record in formats.read(name, options.input, options.text_field, options.id_field):
-            if isinstance(record, formats.Reject):
-                print(f"classifier: set aside: {record.where}: {record.reason}", file=sys.stderr)
-                yield None
-                continue
-            group.append(record)
-            size += len(record.text)
-            if size >= _GROUP:
-                yield from zip(group, classifier.label_many([record.text for record in group]), strict=True)
-                group, size = [], 0
-    yield from zip(group, classifier.label_many([record.text for record in group]), strict=True)
+    assert _at_work
+    job, classifier = _at_work
+    parsed = [formats.parse(raw, job.text_field, job.id_field) for raw in group]
+    aside = [f"{item.where}: {item.reason}" for item in parsed if isinstance(item, formats.Reject)]
+    records = [item for item in parsed if isinstance(item, formats.Record)]
+    results = classifier.label_many([record.text for record in records])
+    return b"".join(_written(job, record, result) for record, result in zip(records, results, strict=True)), aside
 
 
-def _clean(options: argparse.Namespace) -> int:
-    from classifier.corpus import formats
-
-    def write(record: Record, result: Result) -> bytes:
-        if options.format == "jsonl" or (options.format is None and record.fields is not None):
-            fields = record.fields or {options.id_field: record.id}
-            return formats.dump({**fields, options.text_field: result.clean_text})
-        return _plain(result.clean_text)
-
-    return _write(options, write)
-
-
-def _label(options: argparse.Namespace) -> int:
+def _written(job: _Job, record: Record, result: Result) -> bytes:
     from classifier import report
     from classifier.corpus import formats
 
-    def write(record: Record, result: Result) -> bytes:
-        if options.format == "jsonl":
+    if job.command == "label":
+        if job.format == "jsonl":
             return formats.dump({"id": record.id, **result.as_dict()})
         return _plain("\n".join([f"{record.id}: {report.summary(result)}", *report.view(result), ""]))
+    if job.format == "jsonl" or (job.format is None and record.fields is not None):
+        fields = record.fields or {job.id_field: record.id}
+        return formats.dump({**fields, job.text_field: result.clean_text})
+    return _plain(result.clean_text)
 
-    return _write(options, write)
+
+def _groups(names: Sequence[str], kind: str) -> Iterator[list[Raw]]:
+    from classifier.corpus import formats
+
+    group: list[Raw] = []
+    size = 0
+    for name in names:
+        for raw in formats.read(name, kind):
+            group.append(raw)
+            size += len(raw.raw)
+            if size >= _GROUP:
+                yield group
+                group, size = [], 0
+    yield group
 
 
-def _write(options: argparse.Namespace, write: Callable[[Record, Result], bytes]) -> int:
+def _run(options: argparse.Namespace) -> int:
+    from classifier.corpus import formats, workers
+
+    names = options.files or [formats.STANDARD_INPUT]
+    formats.check(names)
+    policy = Policy(options.policy, frozenset(Label(name) for name in options.keep), dict(map(_threshold, options.threshold)))
+    job = _Job(
+        options.command, options.format, options.text_field, options.id_field, options.model, policy, options.language_id
+    )
+    number = options.workers or workers.cores()
+    if number > 1:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is a core's worth of work
+    _start(job)
     out = sys.stdout.buffer
-    aside = 0
-    for item in _results(options):
-        if item is None:
-            aside += 1
-        else:
-            out.write(write(*item))
+    count = 0
+    for written, aside in workers.run(_groups(names, options.input), _do, number, partial(_start, job)):
+        out.write(written)
+        for line in aside:
+            print(f"classifier: set aside: {line}", file=sys.stderr)
+        count += len(aside)
     out.flush()
-    if aside:
-        print(f"classifier: {aside} set aside", file=sys.stderr)
-    return SET_ASIDE if aside else DONE
+    if count:
+        print(f"classifier: {count} set aside", file=sys.stderr)
+    return SET_ASIDE if count else DONE
 
 
 def _plain(text: str) -> bytes:

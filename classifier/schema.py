@@ -55,6 +55,7 @@ class ClassifierError(Exception):
     ClassifierError
     ├── InputError        a text, record or file that cannot be read
     ├── PolicyError       a policy that contradicts itself or names what does not exist
+    ├── WorkerLost        a process of a run over several died
     └── ModelError        a model folder that is refused
         ├── ModelNotFound     no model there
         ├── ModelDamaged      checksum, size or structure differ from the manifest
@@ -68,6 +69,10 @@ class InputError(ClassifierError):
 
 class PolicyError(ClassifierError, ValueError):
     """A policy that contradicts itself or names what does not exist."""
+
+
+class WorkerLost(ClassifierError):
+    """A process of a run over several died."""
 
 
 class ModelError(ClassifierError):

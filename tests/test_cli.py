@@ -159,3 +159,23 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
         f"{sys.executable} -m classifier.cli label {file} | head -n 1", shell=True, capture_output=True, check=True
     )
     assert ran.stderr == b""
+
+
+@pytest.mark.parametrize("command", ["clean", "label"])
+def test_any_number_of_workers_writes_the_same_bytes_and_sets_aside_the_same_lines(capfdbinary, tmp_path, command):
+    file = tmp_path / "in.jsonl"
+    lines = [
+        json.dumps({"id": n, "pad": "x" * 900, "text": f"{n} {AD} 扫码关注我们。"}) if n % 50 else "{" for n in range(1_250)
+    ]
+    file.write_text("\n".join(lines), "utf-8")
+    assert file.stat().st_size > 1_000_000
+    once = run(capfdbinary, command, "--workers", 1, file)
+    assert once[0] == 1
+    assert once[2].count("set aside: ") == 25
+    assert run(capfdbinary, command, "--workers", 3, file) == once
+
+
+def test_no_workers_at_all_is_wrong_use(jsonl, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["clean", "--workers", "0", str(jsonl)])
+    assert "use 1 or more" in capsys.readouterr().err

@@ -19,6 +19,15 @@ _JSONL_NAMES = {".jsonl", ".ndjson"}
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """A document as it stands in a file. line: its number in a JSONL file, 0 for a text file, which is all of `raw`."""
+
+    source: str
+    line: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A document. `fields` is the JSON object it came from, None for a text file."""
 
@@ -47,7 +56,7 @@ def check(names: Iterable[str]) -> None:
             raise InputError(f"cannot read {name}: {error.strerror}") from error
 
 
-def read(name: str, kind: str = "auto", text_field: str = "text", id_field: str = "id") -> Iterator[Record | Reject]:
+def read(name: str, kind: str = "auto") -> Iterator[Raw]:
     """The documents of a file, or of standard input for "-".
 
     kind: `text` (the file is one document), `jsonl` (one JSON object a line), or `auto`: by
@@ -59,9 +68,16 @@ def read(name: str, kind: str = "auto", text_field: str = "text", id_field: str 
     with source as stream:
         first = _first_line(stream)
         if kind == "jsonl" or (kind == "auto" and (Path(name).suffix in _JSONL_NAMES or _is_object(first))):
-            yield from _jsonl(label, chain([first], stream), text_field, id_field)
+            for number, line in enumerate(chain([first], stream), 1):
+                if line.strip():
+                    yield Raw(label, number, line)
         else:
-            yield _text(label, first + stream.read())
+            yield Raw(label, 0, first + stream.read())
+
+
+def parse(raw: Raw, text_field: str = "text", id_field: str = "id") -> Record | Reject:
+    """The document that a file holds, or why it is none."""
+    return _object(raw, text_field, id_field) if raw.line else _text(raw)
 
 
 def _first_line(stream: BinaryIO) -> bytes:
@@ -77,34 +93,28 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _text(label: str, raw: bytes) -> Record | Reject:
+def _text(raw: Raw) -> Record | Reject:
     try:
-        return Record(label, raw.decode("utf-8"), None)
+        return Record(raw.source, raw.raw.decode("utf-8"), None)
     except UnicodeDecodeError as error:
-        return Reject(f"{label}, byte {error.start}", "not UTF-8")
+        return Reject(f"{raw.source}, byte {error.start}", "not UTF-8")
 
 
-def _jsonl(label: str, lines: Iterable[bytes], text_field: str, id_field: str) -> Iterator[Record | Reject]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        where = f"{label}, line {number}"
-        try:
-            fields = json.loads(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            yield Reject(where, f"byte {error.start + 1} of the line is not UTF-8")
-            continue
-        except (ValueError, RecursionError) as error:
-            yield Reject(where, f"not JSON: {error}")
-            continue
-        if not isinstance(fields, dict):
-            yield Reject(where, f"a JSON {type(fields).__name__}, not an object")
-        elif text_field not in fields:
-            yield Reject(where, f"no field {text_field!r}; it has {', '.join(map(repr, list(fields)[:8]))}: see --text-field")
-        elif not isinstance(fields[text_field], str):
-            yield Reject(where, f"field {text_field!r} is a {type(fields[text_field]).__name__}, not a string")
-        else:
-            yield Record(fields.get(id_field, f"{label}:{number}"), fields[text_field], fields)
+def _object(raw: Raw, text_field: str, id_field: str) -> Record | Reject:
+    where = f"{raw.source}, line {raw.line}"
+    try:
+        fields = json.loads(raw.raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return Reject(where, f"byte {error.start + 1} of the line is not UTF-8")
+    except (ValueError, RecursionError) as error:
+        return Reject(where, f"not JSON: {error}")
+    if not isinstance(fields, dict):
+        return Reject(where, f"a JSON {type(fields).__name__}, not an object")
+    if text_field not in fields:
+        return Reject(where, f"no field {text_field!r}; it has {', '.join(map(repr, list(fields)[:8]))}: see --text-field")
+    if not isinstance(fields[text_field], str):
+        return Reject(where, f"field {text_field!r} is a {type(fields[text_field]).__name__}, not a string")
+    return Record(fields.get(id_field, f"{raw.source}:{raw.line}"), fields[text_field], fields)
 
 
 def dump(fields: dict[str, Any]) -> bytes:
