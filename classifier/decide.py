@@ -119,22 +119,17 @@ class Result:
         kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
         removal = STEPS - pooled[:, kept_labels].sum(1)
         keep = removal < limits[languages[first], labels[first]] * STEPS
+        confidence = pooled[np.arange(first.size), labels[first]] / STEPS
+        columns = (starts[first], ends[last], labels[first], languages[first], confidence, keep, paragraphs[first])
         lines: list[list[Span]] = []
         line = -1
-        for run, (head, tail) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-            label = int(labels[head])
-            span = Span(
-                int(starts[head]),
-                int(ends[tail]),
-                LABELS[label],
-                LANGUAGES[languages[head]],
-                int(pooled[run, label]) / STEPS,
-                bool(keep[run]),
-            )
-            if paragraphs[head] != line:
-                lines.append([])
-                line = paragraphs[head]
-            lines[-1].append(span)
+        for start, end, label, language, sure, kept, paragraph in zip(*(column.tolist() for column in columns), strict=True):
+            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept)
+            if paragraph == line:
+                lines[-1].append(span)
+            else:
+                lines.append([span])
+                line = paragraph
         return tuple(_close(self.text, spans) for spans in lines)
 
 
@@ -183,6 +178,8 @@ def _close(text: str, line: list[Span]) -> tuple[Span, ...]:
 
 
 def _merge(text: str, line: tuple[Span, ...]) -> Span:
+    if len(line) == 1:
+        return line[0]
     sizes = [(span, _visible(text, span)) for span in line]
     label = _votes((span.label, size) for span, size in sizes)[0][0]
     language = _votes((span.language, size) for span, size in sizes)[0][0]

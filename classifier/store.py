@@ -191,12 +191,18 @@ def _model(path: Path, arrays: dict[str, NDArray[Any]], manifest: Mapping[str, A
         wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
         raise ModelDamaged(f"{path / ARRAYS}: {', '.join(wrong)} missing, unknown or of another shape than this version reads")
     networks = tuple(
-        Network(**{field.name: np.asarray(arrays[field.name][row], np.float64) for field in fields(Network)})
+        Network(**{field.name: np.asarray(arrays[field.name][row], _kind(field.name)) for field in fields(Network)})
         for row in range(count)
     )
     if not all(np.isfinite(arrays[name]).all() for name in shapes):
         raise ModelDamaged(f"{path / ARRAYS}: a weight is not finite; train again")
-    return Model(arrays["weights"], np.asarray(arrays["scale"]), np.asarray(arrays["bias"]), networks)
+    # As plain arrays: still memory-mapped, without the cost of the subclass at every look.
+    return Model(np.asarray(arrays["weights"]), np.asarray(arrays["scale"]), np.asarray(arrays["bias"]), networks)
+
+
+def _kind(name: str) -> type[np.floating[Any]]:
+    """The type that an array of the network has in memory: see `model.Network`."""
+    return np.float32 if name.startswith("hidden") else np.float64
 
 
 def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, Any], card: str) -> Path:
@@ -239,7 +245,7 @@ def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, An
 
 
 def _compact(array: NDArray[Any]) -> NDArray[Any]:
-    """Whole numbers in the smallest signed type that holds them; memory stays float64 when read."""
+    """Whole numbers in the smallest signed type that holds them."""
     if array.dtype.kind == "f" and (array == np.rint(array)).all():
         for small in (np.int8, np.int16, np.int32):
             if np.abs(array).max(initial=0) <= np.iinfo(small).max:
