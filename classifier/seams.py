@@ -68,6 +68,7 @@ _NOTICES = """
 我的(?<![注在用到看了是和与、请加搜把给]我的)(?:小红书|微博|微信|公众号|抖音|频道|頻道|脸书)
 本文(?:来自|來自|取自|转自|轉自|转载|轉載|首发|由); 如(?:涉及|有侵权|有侵權|需转载|需轉載|想取得|欲转载)
 图片(?:取自|来自); 圖片(?:取自|來自)
+常年法律顾问; 常年法律顧問
 喜(?<![我你他她们們不很也都最就还還更]喜)[欢歡][^。！？，,\\s]{0,12}[请請]; 未经(?:授权|许可|允许); 未經(?:授權|許可|允許)
 """
 # A colon behind makes these the head of a piece of their own, wherever they stand.
@@ -237,6 +238,7 @@ _QUESTIONS = "Will; Can; Is; Are; Does; Do; Should; How; What; Why; Who; Where"
 _AFTER_WORD = rf"(?<=[\w%”’)\]]{BLANK}.)"
 _AFTER_LOWER = rf"(?<=[a-z0-9]{BLANK}.)"
 _BRACKETS = "(（"
+_DASHES = "-~～"
 _IN_BRACKETS = ["(" + first for first in " IPSCRAGT"]
 # A ruler stands alone: those of tables and of drawings in code touch other marks.
 _RULE = RULERS
@@ -277,6 +279,8 @@ _RULES = (
         _begin,
         before=IS_LOWER | IS_UPPER | IS_DIGIT,
     ),
+    # A slogan between two dashes.
+    _Rule(_DASHES, rf"([{_DASHES}])(?=[{HAN}])[^{_DASHES}{BREAKS}]{{4,40}}\1(?=[{HAN}])", _end, before=IS_SPACE),
     # A call or a notice that ends without a mark, and remarks in brackets.
     _Rule(_heads(_CALLS_END), rf"{_phrases(_CALLS_END)}{_CHINESE_START}", _end),
     _Rule(map("".join, product(_BRACKETS, "责責本编編图圖文来來源记如转")), rf"[（(](?:{_REMARK})", _begin),

@@ -43,6 +43,8 @@ def pieces(text):
         ("吊车停了三天还想了解什么，欢迎留言。", "还想了解什么，欢迎留言。"),
         ("吊车停了三天（责任编辑：王海）", "（责任编辑：王海）"),
         ("未经许可，转载请注明出处吊车停了三天", "吊车停了三天"),
+        (" -看港口，訂閱我們的頻道-吊車停了三天", "吊車停了三天"),
+        ("吊车停了三天、船只等待、常年法律顾问 | 王律师", "常年法律顾问 | 王律师"),
     ],
 )
 def test_pieces_glued_without_a_full_stop_come_apart_by_their_form(text, second):
@@ -57,6 +59,7 @@ def test_pieces_glued_without_a_full_stop_come_apart_by_their_form(text, second)
         "Of the ships that The pilots named none sailed",
         "What Supplements Should I Take?",
         "PARIS (Reuters) - Cranes stood still",
+        "航线 -北京-广州 停了三天",
         "| name | -------- | berth |",
         "Call C# or F# from the crane",
         "They sell at www.example.org and in shops",
