@@ -21,6 +21,7 @@ from classifier.schema import LABELS, LANGUAGES, PROSE, Label
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
 SCORE_STEPS = 16
 SCORE_LIMIT = 127
+INPUT_LIMIT = 2 * SCORE_LIMIT  # no input is larger
 INPUTS = 164  # columns that context_inputs() makes
 FLAG = 10  # a mark that is either there or not, about as large as the other inputs
 
@@ -243,9 +244,9 @@ def _first_from(places: Column, start: Column, stop: Column) -> Column:
 
 def _shape(rows: Rows, at: _Places) -> list[Column]:
     """Percent of letters, capitals, digits, Han and marks; of Han in the document's letters."""
-    shares = _divided(rows.shape[:, 1:] * 100, rows.shape[:, [0, 1, 0, 1, 0]])
+    shares = np.minimum(_divided(rows.shape[:, 1:] * 100, rows.shape[:, [0, 1, 0, 1, 0]]), 100)
     in_document = _sums(rows.shape[:, 1:5:3], at.first, at.stop)
-    return [shares, _divided(in_document[:, 1:] * 100, in_document[:, :1])]
+    return [shares, np.minimum(_divided(in_document[:, 1:] * 100, in_document[:, :1]), 100)]
 
 
 def _marks(rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> Column:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.context import context_inputs, evidence, steps
+from classifier.context import INPUT_LIMIT, context_inputs, evidence, steps
 from classifier.features import ORDERS, Rows, buckets
 from classifier.schema import LABELS
 
 HIDDEN_STEPS = 64
 HIDDEN_LIMIT = 4095
+HIDDEN_TOTAL = 2**24 // INPUT_LIMIT  # of a unit's weights, without their signs
 TABLE_STEPS = 64  # the softmax reads exp() from a table with this many entries a unit
 
 _EXP = np.array([math.exp(-n / TABLE_STEPS) for n in range(16 * TABLE_STEPS)])
@@ -29,23 +30,27 @@ _LANES = np.uint64(0x0000FFFF0000FFFF)
 class Network:
     """One hidden layer with rectified units, its weights integers.
 
-    hidden: inputs x units; hidden_scale, hidden_bias: units.
-    out: units x labels; out_scale, out_bias: labels. Logits come out calibrated.
+    hidden: inputs x units, those of a unit together below HIDDEN_TOTAL; hidden_scale,
+    hidden_bias: units. out: units x labels; out_scale, out_bias: labels. Logits come out calibrated.
     """
 
-    hidden: NDArray[np.float64]
-    hidden_scale: NDArray[np.float64]
-    hidden_bias: NDArray[np.float64]
+    hidden: NDArray[np.float32]
+    hidden_scale: NDArray[np.float32]
+    hidden_bias: NDArray[np.float32]
     out: NDArray[np.float64]
     out_scale: NDArray[np.float64]
     out_bias: NDArray[np.float64]
 
-    def logits(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Logits of the labels for rows of integer inputs, in steps of 1/TABLE_STEPS."""
-        # Integers below 2**53: the products are exact, whatever BLAS does with their order.
-        active = (inputs @ self.hidden) * self.hidden_scale + self.hidden_bias
-        units = np.clip(np.rint(active * HIDDEN_STEPS), 0, HIDDEN_LIMIT)
-        return np.rint(((units @ self.out) * self.out_scale + self.out_bias) * TABLE_STEPS)
+        # Whole numbers below 2**24: exact in single precision, whatever BLAS does with their order.
+        units = inputs @ self.hidden
+        units *= self.hidden_scale
+        units += self.hidden_bias
+        units *= np.float32(HIDDEN_STEPS)
+        np.rint(units, out=units)
+        np.clip(units, 0, HIDDEN_LIMIT, out=units)
+        return np.rint(((units.astype(np.float64) @ self.out) * self.out_scale + self.out_bias) * TABLE_STEPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ def _segment_sums(values: NDArray[np.uint64], bounds: NDArray[np.int64]) -> NDAr
 
 def probabilities(model: Model, rows: Rows) -> NDArray[np.float64]:
     """Both stages: the calibrated probability of each label for each segment, rows x labels."""
-    inputs = read_context(model, rows).astype(np.float64)
+    inputs = read_context(model, rows)
     logits = np.zeros((inputs.shape[0], len(LABELS)))
     for language, network in enumerate(model.networks):
         chosen = rows.language == language

@@ -75,6 +75,10 @@ class Points(NamedTuple):
         result: list[int] = self.offsets[:-1].tolist()
         return result
 
+    def owner(self, at: NDArray[np.int64]) -> NDArray[np.intp]:
+        """The document that each place but a document's first lies in, or ends."""
+        return np.searchsorted(self.offsets, at) - 1
+
     def by_document(self, at: NDArray[np.intp]) -> list[list[int]]:
         """Ascending offsets into the batch as offsets into each document."""
         edges = np.searchsorted(at, self.offsets).tolist()

@@ -15,11 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import language, points
-from classifier.points import BLANK, BULLETS, CLOSERS, IS_BULLET, IS_HAN, IS_LOWER, IS_SPACE, IS_STOP, IS_UPPER, STOPS, Points
+from classifier.points import (
+    BLANK,
+    BULLETS,
+    CLOSERS,
+    IS_BLANK,
+    IS_BREAK,
+    IS_BULLET,
+    IS_HAN,
+    IS_LOWER,
+    IS_SPACE,
+    IS_STOP,
+    IS_UPPER,
+    STOPS,
+    Points,
+)
 from classifier.schema import BREAKS, Limits, Segments
 from classifier.seams import seams
-
-_BLANKS = re.compile(rf"{BLANK}*")
 
 _BOUNDARY = re.compile(rf"[{STOPS}{BULLETS}](?:(?<!\.)|(?![a-z0-9]))[{STOPS}]*+[{CLOSERS}]*+{BLANK}*+")
 _ENDED = frozenset(("", *BREAKS))
@@ -60,32 +72,58 @@ def cut_many(texts: Sequence[str], limits: Limits | None = None, language_id: st
     batch = points.read(texts)
     read = language.scripts_of(batch)
     longest = min((limits or Limits()).segment_characters, language.LONGEST)
-    lines = [_lines(text) for text in texts]
-    mixed = _mixed_lines(batch, read, lines)
-    ends: list[list[int]] = []
-    for text, breaks, looked, stops, places in zip(texts, lines, mixed, _sentence_ends(batch), seams(batch), strict=True):
-        found = {*breaks, *stops}
-        found.update(_BLANKS.match(text, at).end() for at in places)  # type: ignore[union-attr]
-        ends.append(_cap(text, _switched(text, _tile(text, sorted(found), breaks), breaks, looked), longest))
-    paragraphs = [_numbers(found, breaks) for found, breaks in zip(ends, lines, strict=True)]
+    visible = np.zeros(batch.flags.size + 1, np.int32)  # characters before each place that are no white space
+    np.cumsum(batch.flags & IS_SPACE == 0, out=visible[1:])
+    breaks = _lines(batch, visible)
+    lines = batch.by_document(breaks)
+    found = np.unique(np.concatenate((breaks, _sentence_ends(batch), _behind_blanks(batch, seams(batch)))))
+    found = found[~np.isin(found, batch.offsets[:-1])]
+    ends = batch.by_document(found)
+    starts = np.maximum(np.concatenate(([0], found[:-1])), batch.offsets[batch.owner(found)])
+    for number in np.unique(batch.owner(found[visible[found] == visible[starts]])).tolist():
+        ends[number] = _tile(texts[number], ends[number], lines[number])
+    for number, looked in enumerate(_mixed_lines(batch, read, breaks, lines)):
+        ends[number] = _cap(texts[number], _switched(texts[number], ends[number], lines[number], looked), longest)
+    paragraphs = [_numbers(own, of_lines) for own, of_lines in zip(ends, lines, strict=True)]
     if language_id == "exact":
         paths = language.routes(texts, ends, read)
     else:
         paths = [language.detected(*columns) for columns in zip(texts, ends, paragraphs, strict=True)]
     return [
-        Segments(found, numbers, path, language.chinese_script(text, found, path))
-        for text, found, numbers, path in zip(texts, ends, paragraphs, paths, strict=True)
+        Segments(own, numbers, path, language.chinese_script(text, own, path))
+        for text, own, numbers, path in zip(texts, ends, paragraphs, paths, strict=True)
     ]
 
 
-def _mixed_lines(batch: Points, read: language.Read, lines: Sequence[Sequence[int]]) -> list[list[int]]:
+def _lines(batch: Points, visible: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Ends of lines with the blank lines behind them; blank lines at the top of a document join the first."""
+    at = np.flatnonzero(batch.flags & IS_BREAK)
+    paired = (batch.points[at[:-1]] == ord("\r")) & (batch.points[at[:-1] + 1] == ord("\n"))
+    starts = at[np.append(~paired, True)] + 1
+    starts = starts[:-1][np.diff(visible[starts]) > 0]
+    # A line with something to see ends the one before, if that is of its document.
+    first = np.searchsorted(starts, batch.offsets[:-1])
+    starts = np.delete(starts, first[first < starts.size])
+    stops = batch.offsets[1:] - 1
+    return np.sort(np.concatenate((starts, stops[stops > batch.offsets[:-1]])))
+
+
+def _behind_blanks(batch: Points, places: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Places in each document as places in the batch, behind the white space that begins at them."""
+    shift = np.repeat(batch.offsets[:-1], [len(own) for own in places])
+    at = np.array([place for own in places for place in own], np.int64) + shift
+    other = np.flatnonzero(batch.flags & IS_BLANK == 0)
+    return other[np.searchsorted(other, at)]
+
+
+def _mixed_lines(
+    batch: Points, read: language.Read, breaks: NDArray[np.int64], lines: Sequence[Sequence[int]]
+) -> list[list[int]]:
     """The numbers of the lines of each document in which a sentence may change its language."""
-    shift = np.repeat(batch.offsets[:-1], [len(own) for own in lines])
-    starts = np.array([start for own in lines for start in [0, *own[:-1]][: len(own)]], np.int64) + shift
-    stops = np.array([stop for own in lines for stop in own], np.int64) + shift
-    if not stops.size:
+    if not breaks.size:
         return [[] for _ in lines]
-    found = np.flatnonzero(language.may_switch(batch, read, starts, stops))
+    starts = np.maximum(np.concatenate(([0], breaks[:-1])), batch.offsets[batch.owner(breaks)])
+    found = np.flatnonzero(language.may_switch(batch, read, starts, breaks))
     edges = np.cumsum([0, *map(len, lines)])
     cuts = np.searchsorted(found, edges).tolist()
     return [(found[a:b] - edge).tolist() for a, b, edge in zip(cuts, cuts[1:], edges.tolist(), strict=False)]
@@ -95,21 +133,6 @@ def _numbers(ends: list[int], lines: list[int]) -> list[int]:
     """The number of the line that each segment lies in."""
     found: list[int] = np.searchsorted(lines, ends).tolist()
     return found
-
-
-def _lines(text: str) -> list[int]:
-    """Ends of lines with the blank lines behind them; blank lines at the top join the first."""
-    ends: list[int] = []
-    at = 0
-    for line in text.splitlines(keepends=True):
-        at += len(line)
-        if ends and line.isspace():
-            ends[-1] = at
-        else:
-            ends.append(at)
-    if len(ends) > 1 and not text[: ends[0]].strip():
-        del ends[0]
-    return ends
 
 
 def _tile(text: str, ends: list[int], lines: list[int]) -> list[int]:
@@ -143,17 +166,19 @@ def _switched(text: str, ends: list[int], lines: list[int], mixed: list[int]) ->
     return ends
 
 
-def _sentence_ends(batch: Points) -> list[list[int]]:
-    """Ends of sentences by their punctuation in each document, behind the white space that follows."""
+def _sentence_ends(batch: Points) -> NDArray[np.int64]:
+    """Ends of sentences by their punctuation, behind the white space that follows."""
     at = np.flatnonzero(batch.flags & (IS_STOP | IS_BULLET))
     # A stop behind a stop belongs to it.
     first = at[(batch.flags[at - 1] & IS_STOP == 0) | (batch.flags[at] & IS_STOP == 0)]
     plain, ends = _plain_ends(batch, first)
-    found = batch.by_document(ends)
-    for text, cuts, places in zip(batch.texts, found, batch.by_document(first[~plain]), strict=True):
-        if places:
-            cuts += _doubtful_ends(text, cuts, places)
-    return found
+    known, doubtful = batch.by_document(ends), batch.by_document(first[~plain])
+    found = [
+        start + end
+        for text, cuts, places, start in zip(batch.texts, known, doubtful, batch.starts, strict=True)
+        for end in (_doubtful_ends(text, cuts, places) if places else ())
+    ]
+    return np.concatenate((ends, np.array(found, np.int64)))
 
 
 def _plain_ends(batch: Points, at: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:

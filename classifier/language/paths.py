@@ -55,6 +55,7 @@ _NAME = re.compile(r"\w+")
 _ACCENT = re.compile(r"(?:(?<![^\W\d_])[a-z]|\A\W*)[^\W\d_]*[\xc0-\u024f\u1e00-\u1eff]")
 _FULL_WIDTH = re.compile("[：，、。！？（）《》]")
 _ADDRESSED = re.compile(r"://|www\.|\.(?:com|org|net|cn|io|edu|gov)\b")
+_ADDRESSED_MARKS = ("://", "www.", ".com", ".org", ".net", ".cn", ".io", ".edu", ".gov")  # quicker to look for
 _ADDRESS = re.compile(
     r"\s*(?:\w+://\S+|www\.\S+|[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|cn|io|edu|gov)\b(?:[/:?]\S*)?)\s*\Z"
 )
@@ -205,7 +206,7 @@ def _document(
     unread = np.flatnonzero(route < 0)
     if not unread.size:
         return
-    if _ADDRESSED.search(text):
+    if any(mark in text for mark in _ADDRESSED_MARKS) and _ADDRESSED.search(text):
         for i in unread.tolist():
             if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i]):
                 weight[i] = c.latin[i] = 0
