@@ -26,9 +26,10 @@ evaluate: .venv/test  ## hold the shipped model to its pinned floors, on the ann
 	$(BIN)/python -m training.evaluate $(DEV) $(TRAPS)
 	$(BIN)/python -m training.gate $(DEV) $(wildcard $(DATA)/cases*.jsonl*) $(TRAPS)
 
-bench: .venv/test  ## throughput beside fastText's predict, on the documents of DATA
+bench: .venv/test  ## throughput beside other tools, and how it scales, on the documents of DATA
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"
-	$(BIN)/python -m training.benchmark $(DATA)
+	$(BIN)/python -m training.benchmark $(DATA) --output training/benchmark
+	$(BIN)/python -m training.scaling $(DATA) --output training/scaling
 
 clean:  ## remove what make made
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         )
 
         command.add_argument(
-            "--workers", type=_workers, metavar="N", help="processes for input of over a megabyte (default: all cores)"
+            "--workers", type=_workers, metavar="N", help="processes for more than half a megabyte (default: all cores)"
         )
 
     info = commands.add_parser("info", help="the model: languages, figures, checksum", epilog=_EXIT)

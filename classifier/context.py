@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.features import BUCKET_BITS, SPACE, Rows, buckets
+from classifier.points import look_up
 from classifier.schema import LABELS, LANGUAGES, PROSE, Label
 
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
@@ -255,12 +256,12 @@ def _marks(rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> Column:
     The last two columns: brackets that are open, and straight marks so far.
     """
     points, fourth = rows.grams[:-1], grams[3]
-    marks = _MARKS[points]
+    marks = look_up(_MARKS, points)
     for bucket in _you().tolist():
         marks[fourth == bucket] |= np.uint64(1 << 16 * _YOU)
     counts = _running(marks)[rows.bounds]
     packed = counts[1:] - counts[:-1]  # wraps, but a segment's own counts fit their lanes
-    nesting = _running(_NESTING[points])[rows.bounds[:-1]]
+    nesting = _running(look_up(_NESTING, points))[rows.bounds[:-1]]
     lanes = [(packed >> np.uint64(16 * lane) & np.uint64(0xFFFF)).astype(np.int64) for lane in range(4)]
     return np.stack([*lanes, nesting >> 32, nesting & 0xFFFFFFFF], axis=1)
 
@@ -295,7 +296,7 @@ def _you() -> NDArray[np.uint32]:
 
 
 def _log(values: Column) -> Column:
-    return _LOGS[np.minimum(values, _LOGS.size - 1)]
+    return _LOGS.take(values, mode="clip")
 
 
 def _running(values: NDArray[Number]) -> NDArray[Number]:

@@ -9,7 +9,6 @@ move.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.language import han
+from classifier.points import PLANE, look_up, matching
 from classifier.schema import Segments
 
 BUCKET_BITS = 17
@@ -38,14 +38,13 @@ _LANE = 12
 
 def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
     """Code point to folded code point (0 where invisible), and to counters in 12-bit lanes."""
-    plane = "".join(map(chr, range(_ASTRAL)))
-    lower = plane.replace("\u0130", "i").lower()  # the one letter whose lower case is longer
+    lower = PLANE.replace("\u0130", "i").lower()  # the one letter whose lower case is longer
     fold = np.frombuffer(lower.encode("utf-32-le", "surrogatepass"), np.uint32).copy()
     fold = np.concatenate((fold, [0x2B50]))  # every symbol beyond the basic plane is one star
     lanes = np.zeros(_ASTRAL + 1, np.uint64)
 
-    def points(pattern: str) -> NDArray[np.intp]:
-        return np.fromiter((m.start() for m in re.finditer(pattern, plane)), np.intp)
+    def points(one: str) -> NDArray[np.intp]:
+        return np.flatnonzero(matching(one))
 
     def mark(where: NDArray[np.intp], shape: int) -> None:
         lanes[where] += np.uint64(1) << np.uint64(_LANE * shape)
@@ -109,13 +108,13 @@ def rows(texts: Sequence[str], cuts: Sequence[Segments]) -> Rows:
     paragraph = _column(cuts, "paragraphs") + np.repeat(np.cumsum(lines) - lines, counts)
     stops = np.concatenate((np.zeros(1, np.int64), ends))
 
-    index = np.minimum(points, _ASTRAL)
-    total = np.concatenate((np.zeros(1, np.uint64), np.cumsum(_LANES[index], dtype=np.uint64)))
+    total = np.zeros(points.size + 1, np.uint64)
+    np.cumsum(look_up(_LANES, points), out=total[1:])
     packed = np.diff(total[stops])  # wraps, but a segment's own counts fit their lanes
     mask = np.uint64((1 << _LANE) - 1)
     shape = [(packed >> np.uint64(_LANE * lane) & mask).astype(np.int64) for lane in range(SHAPES)]
 
-    grams, bounds = _fold(index, stops)
+    grams, bounds = _fold(points, stops)
     visible = np.diff(bounds) - 1
     first = grams[bounds[:-1] + np.minimum(visible, 1)]
     last = grams[bounds[1:] - np.minimum(visible, 1)]
@@ -135,10 +134,10 @@ def _column(cuts: Sequence[Segments], name: str) -> NDArray[np.int64]:
     return np.array([value for cut in cuts for value in getattr(cut, name)], np.int64)
 
 
-def _fold(index: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def _fold(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Folded text with one space before each segment, between its words, and at the end."""
     count = stops.size - 1
-    folded = _FOLD[index]
+    folded = look_up(_FOLD, points)
     owner = np.repeat(np.arange(count, dtype=np.int32), np.diff(stops))
     if not folded.all():
         folded, owner = folded[folded != 0], owner[folded != 0]

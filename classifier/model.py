@@ -93,7 +93,7 @@ def local_sums(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) ->
     flat = model.weights.reshape(-1)
     words = np.zeros(rows.grams.size - 1, np.uint64)
     for bucket in grams:
-        words += flat[bucket + table]
+        words += flat.take(bucket + table)
     # Five grams of 255 fit a 16-bit lane; a segment's sum needs more, so lanes are halved.
     even = _segment_sums(words & _LANES, rows.bounds)
     odd = _segment_sums(words >> np.uint64(16) & _LANES, rows.bounds)

@@ -8,13 +8,13 @@ capital behind a capitalised word) 500 were cut and 60 of those rightly: they ar
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.language.scripts import member, word_keys
+from classifier.points import PLANE, look_up, matching
 
 _ASTRAL = 0x10000
 _OTHER, _BLANK, _UPPER, _LOWER, _DIGIT, _HAN = range(6)
@@ -34,9 +34,8 @@ _LETTERS = 8  # of a word that are compared
 
 def _classes() -> NDArray[np.uint8]:
     """Code point to class; the last entry stands for all beyond the basic plane."""
-    plane = "".join(map(chr, range(_ASTRAL)))
     table = np.zeros(_ASTRAL + 1, np.uint8)
-    upper = "".join(c for c in plane[:0x2000] if c.isupper())
+    upper = "".join(c for c in PLANE[:0x2000] if c.isupper())
     for pattern, number in (
         (r"\s", _BLANK),
         (r"\d", _DIGIT),
@@ -44,7 +43,7 @@ def _classes() -> NDArray[np.uint8]:
         (f"[{upper}]", _UPPER),
         ("[\u3041-\u30fa\u3400-\u9fff\uf900-\ufaff]", _HAN),
     ):
-        table[np.fromiter((match.start() for match in re.finditer(pattern, plane)), np.intp)] = number
+        table[:_ASTRAL][matching(pattern)] = number
     return table
 
 
@@ -75,7 +74,7 @@ def find(text: str, starts: NDArray[np.int64], stops: NDArray[np.int64], room: N
     either side at least.
     """
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    classes = _CLASSES[np.minimum(points, _ASTRAL)]
+    classes = look_up(_CLASSES, points)
     blank = classes == _BLANK
     words = np.flatnonzero(~blank[1:] & blank[:-1]) + 1
     capitals = np.concatenate(([False], classes[words] == _UPPER, [False, False]))

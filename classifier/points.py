@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,22 @@ IS_BLANK, IS_BREAK, IS_LOWER, IS_UPPER, IS_DIGIT, IS_WORD, IS_ROOM, IS_STOP, IS_
 IS_SPACE = IS_BLANK | IS_BREAK
 ANY = 0xFFFF
 _ASTRAL = 0x10000
+Value = TypeVar("Value", bound=np.generic)
+
+
+PLANE = "".join(map(chr, range(_ASTRAL)))
+
+
+def matching(one: str) -> NDArray[np.bool_]:
+    """Which code points of the basic plane match an expression for one character."""
+    found = np.zeros(_ASTRAL, np.bool_)
+    for run in re.finditer(f"(?:{one})+", PLANE):  # runs are far fewer than characters
+        found[run.start() : run.end()] = True
+    return found
 
 
 def _table() -> NDArray[np.uint16]:
     """Code point to flags; the last entry stands for all beyond the basic plane."""
-    plane = "".join(map(chr, range(_ASTRAL)))
     table = np.zeros(_ASTRAL + 1, np.uint16)
     for pattern, flag in (
         (BLANK, IS_BLANK),
@@ -48,7 +59,7 @@ def _table() -> NDArray[np.uint16]:
         (f"[{HAN}]", IS_HAN),
         (f"[^{RULERS}]", IS_PLAIN),  # no part of a ruler
     ):
-        table[np.fromiter((match.start() for match in re.finditer(pattern, plane, re.DOTALL)), np.intp)] |= flag
+        table[:_ASTRAL][matching(pattern)] |= flag
     table[_ASTRAL] = IS_WORD | IS_ROOM | IS_BULLET | IS_PLAIN
     return table
 
@@ -90,5 +101,10 @@ def read(texts: Sequence[str]) -> Points:
     joined = "\n".join(("", *texts, "", ""))
     points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
     offsets = np.cumsum([1, *(len(text) + 1 for text in texts)])
-    index = np.minimum(points, _ASTRAL) if points.max() > _ASTRAL else points
-    return Points(texts, offsets, points, _FLAGS[index])
+    return Points(texts, offsets, points, look_up(_FLAGS, points))
+
+
+def look_up(table: NDArray[Value], points: NDArray[np.uint32]) -> NDArray[Value]:
+    """What a table says of each code point; its last entry stands for all beyond it."""
+    # Two thirds of the time of `table[points]`.
+    return table.take(points, mode="clip")

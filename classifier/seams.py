@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import product
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ from classifier.points import (
     IS_UPPER,
     RULERS,
     Points,
+    look_up,
 )
 from classifier.schema import BREAKS
 
@@ -307,8 +309,7 @@ _MARKED = {
     "your inbox": (rf"your inbox{_START}", _end),
     "apply.": (r"\b[A-Z][\w&]{2,20} (?:[a-z&]{1,12} ){0,3}apply(?=\.)", _begin),
 }
-_MARKED_EXPRESSIONS = {mark: re.compile(expression) for mark, (expression, _) in _MARKED.items()}
-_EXPRESSIONS = [re.compile(rule.expression) for rule in _RULES]
+_compiled = cache(re.compile)  # at first use: all together they take as long as NumPy to load
 _HASHTAG = re.compile(r"#[^\W\d]")
 _HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*+")
 
@@ -340,17 +341,18 @@ def seams(batch: Points) -> list[list[int]]:
     White space may follow an offset, and lie alone between two.
     """
     found: list[list[int]] = [[] for _ in batch.texts]
-    at = np.flatnonzero(_FIRST[np.minimum(batch.points, 0xFFFF)])
+    at = np.flatnonzero(look_up(_FIRST, batch.points))
     rules = _rules(batch.points, at)
     at, rules = at[rules > 0], rules[rules > 0]
     before, further = batch.flags[at - 1], batch.flags[at - 2]
-    for number, (rule, expression) in enumerate(zip(_RULES, _EXPRESSIONS, strict=True)):
+    for number, rule in enumerate(_RULES):
         chosen = rules & np.uint64(1 << number) != 0
         for flags, allowed in ((before, rule.before), (further, rule.further)):
             if allowed != ANY:
                 chosen &= flags & allowed != 0
         if not chosen.any():
             continue
+        expression = _compiled(rule.expression)
         for text, places, out in zip(batch.texts, batch.by_document(at[chosen]), found, strict=True):
             free = int(rule.inside)
             for place in places:
@@ -359,10 +361,10 @@ def seams(batch: Points) -> list[list[int]]:
                     free = match.end()
                     out += rule.seams(match)
     for text, out in zip(batch.texts, found, strict=True):
-        for mark, expression in _MARKED_EXPRESSIONS.items():
+        for mark, (marked, where) in _MARKED.items():
             if mark in text:
-                for match in expression.finditer(text):
-                    out += _MARKED[mark][1](match)
+                for match in _compiled(marked).finditer(text):
+                    out += where(match)
         if "#" in text:
             out += _hashtags(text)
     return found

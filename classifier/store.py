@@ -37,7 +37,7 @@ from classifier.schema import (
     ModelUnsupported,
 )
 
-FORMAT = 2
+FORMAT = 3
 ARRAYS = "model.joblib"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"

@@ -35,6 +35,11 @@ def test_inputs_are_whole_numbers_as_many_as_the_network_reads():
     assert inputs([""]).shape == (0, context.INPUTS)
 
 
+@given(st.text(st.characters(exclude_categories=()), max_size=80) | st.text("々⺀〇“\u200b©9A", max_size=40))
+def test_no_input_is_larger_than_its_limit(text):
+    assert np.abs(inputs([text])).max(initial=0) <= context.INPUT_LIMIT
+
+
 @given(st.lists(ANY_TEXT, max_size=5))
 def test_a_document_has_the_same_inputs_alone_and_in_a_batch(texts):
     assert np.array_equal(inputs(texts), np.concatenate([inputs([""]), *(inputs([text]) for text in texts)]))

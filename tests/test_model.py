@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from classifier import features, segment, store
+from classifier import context, features, segment, store
 from classifier import model as stages
 
 TEXTS = [
@@ -50,6 +50,13 @@ def test_local_scores_are_exact_sums_of_the_weights(model):
     count = stages.gram_count(rows)
     expected = (total - 128 * count) * (model.scale[0] / np.sqrt(count)) + model.bias[0]
     assert np.array_equal(stages.local_logits(model, rows, features.buckets(rows.grams, rows.bounds)), [expected])
+
+
+def test_sums_of_the_network_are_exact_in_single_precision(model):
+    for network in model.networks:
+        assert np.abs(network.hidden).sum(0).max() <= stages.HIDDEN_TOTAL
+        assert np.array_equal(network.hidden, np.rint(network.hidden))
+    assert stages.HIDDEN_TOTAL * context.INPUT_LIMIT <= 2**24
 
 
 def test_pack_keeps_the_sign_and_the_label_of_every_weight():

@@ -28,6 +28,11 @@ def test_segments_tile_any_text_and_never_cross_a_line_break(text):
     assert cut.paragraphs == sorted(cut.paragraphs)
 
 
+@given(st.lists(ANY_TEXT, max_size=5))
+def test_a_document_is_cut_alike_alone_and_in_a_batch(texts):
+    assert segment.cut_many(texts) == [segment.cut(text) for text in texts]
+
+
 @given(ANY_TEXT)
 def test_no_segment_is_longer_than_the_limit(text):
     assert all(len(part.strip()) <= 40 for part in pieces(text, segment_characters=40))

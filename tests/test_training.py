@@ -6,7 +6,7 @@ import pytest
 
 from classifier import Classifier, InputError, segment
 from classifier.schema import LABELS, PRESETS
-from training import choose, data, evaluate, extract, fit, rows, train
+from training import choose, data, evaluate, extract, fit, rows, scaling, train
 
 KINDS = {
     "content": ["The port authority said ships number {} wait for a berth.", "第{}艘船正在等待泊位，港口方面周一表示。"],
@@ -42,7 +42,7 @@ def few(monkeypatch):
     """Few texts of our own, and settings that fit in seconds."""
     own = data.own()
     monkeypatch.setattr(data, "own", lambda: own[::20])
-    return fit.Settings(boosting_rounds=10, boosting_leaves=7, boosting_models=1, students=1, units=16, epochs=60)
+    return fit.Settings(boosting_rounds=10, boosting_leaves=7, boosting_models=1, units=16)
 
 
 def test_a_model_trained_on_a_few_documents_learns_them(tmp_path, capsys, few):
@@ -67,6 +67,16 @@ def test_a_model_is_fitted_from_feature_rows_alone_and_with_documents_beside(tmp
     assert one["sha256"] == again["sha256"] != more["sha256"]
     assert (one["training"]["documents"], more["training"]["documents"]) == (30, 60)
     assert one["figures"]["suites"]["all"]["macro_f1"] > 0.9
+
+
+def test_the_cost_of_longer_more_and_mixed_documents_is_printed(tmp_path, capsys, monkeypatch):
+    corpus(tmp_path / "dev.jsonl.gz")
+    monkeypatch.setattr(scaling, "SIZE", 10_000)
+    assert scaling.main([str(tmp_path), "--longest", "0.001", "--output", str(tmp_path / "out")]) == 0
+    varied = {row["varied"] for row in json.loads((tmp_path / "out.json").read_text("utf-8"))}
+    printed = capsys.readouterr().out
+    assert len(varied) == 4
+    assert all(name in printed for name in varied)
 
 
 @pytest.mark.slow

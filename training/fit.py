@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from classifier.model import HIDDEN_STEPS, Model, Network, pack
+from classifier.model import HIDDEN_STEPS, HIDDEN_TOTAL, Model, Network, pack
 from classifier.schema import LABELS, LANGUAGES, Label, Language
 from training.rows import Grams
 
@@ -33,13 +33,13 @@ class Settings:
     """What was chosen; `training/README.md` holds the measurements.
 
     inverse_regularisation: of the local heads. boosting_rounds, boosting_leaves,
-    boosting_models: of the teacher of the second stage. students, units, epochs: how many networks learn from it,
-    side by side, and how. unlabelled: how many segments without a label they learn from
-    beside the annotated ones. rearranged, own: the weight of a segment of a rearranged document,
-    and of one of our own, in the second stage, beside an annotated one at 1; promo: of a promo
-    segment there. own_phrases, own_documents: the weight of a segment of our own in the
-    first stage.
-    promo_odds, pitch_odds: what the odds of promo are multiplied by, before and after calibration.
+    boosting_models: of the teacher of the second stage. units: of the network that learns from it.
+    unlabelled: how many segments without a label it learns from beside the annotated ones.
+    surest: the probability of a label, from 0, below which the teacher's certainty counts no more.
+    rearranged, own: the weight of a segment of a rearranged document, and of one of our own, in
+    the second stage, beside an annotated one at 1; promo: of a promo segment there. own_phrases,
+    own_documents: the weight of a segment of our own in the first stage.
+    promo_odds: what the network's odds of promo are multiplied by.
     seed: of everything random.
     """
 
@@ -47,17 +47,15 @@ class Settings:
     boosting_rounds: int = 200
     boosting_leaves: int = 31
     boosting_models: int = 2
-    students: int = 3
-    units: int = 96
-    epochs: int = 20
+    units: int = 128
     unlabelled: int = 100_000
-    rearranged: float = 1.0
-    own: float = 1.0
+    surest: float = 0.01
+    rearranged: float = 0.6
+    own: float = 1.5
     own_phrases: float = 1.0
-    own_documents: float = 0.4
+    own_documents: float = 0.3
     promo: float = 1.75
-    promo_odds: float = 1.3
-    pitch_odds: float = 1.4
+    promo_odds: float = 1.4
     seed: int = 0
 
 
@@ -109,6 +107,11 @@ class Student:
         return result
 
 
+# Learning rates of the network, and how many times it sees all segments at each.
+_SCHEDULE = ((4e-3, 14), (1e-3, 5), (2.5e-4, 4))
+_STEPS = 200  # at least so many batches each time, also of few segments
+
+
 def fit_student(
     inputs: NDArray[np.int16],
     labels: NDArray[np.int64],
@@ -126,6 +129,7 @@ def fit_student(
     seeds = range(settings.seed, settings.seed + settings.boosting_models)
     everything = np.concatenate((inputs, more)).astype(np.float32)
     target = np.zeros((len(everything), len(LABELS)))
+    promo = np.where(labels == PROMO, settings.promo, 1.0)
     for seed in seeds:
         teacher = HistGradientBoostingClassifier(
             max_iter=settings.boosting_rounds,
@@ -136,34 +140,29 @@ def fit_student(
             early_stopping=False,
             random_state=seed,
         )
-        teacher.fit(inputs.astype(np.float32), labels, sample_weight=weights)
+        teacher.fit(inputs.astype(np.float32), labels, sample_weight=weights * promo)
         target[:, teacher.classes_] += teacher.predict_proba(everything) / len(seeds)
-    logits = np.log(target.clip(1e-3, 1))
+    logits = np.log(target.clip(settings.surest, 1))
     logits -= logits.mean(1, keepdims=True)
     scaler = StandardScaler().fit(everything)
     scaled = scaler.transform(everything)
-    parts = []
-    for seed in range(settings.seed, settings.seed + settings.students):
-        network = MLPRegressor(
-            hidden_layer_sizes=(settings.units,),
-            alpha=1e-4,
-            batch_size=1024,
-            learning_rate_init=4e-3,
-            max_iter=settings.epochs,
-            n_iter_no_change=settings.epochs,
-            random_state=seed,
-        )
+    network = MLPRegressor(
+        hidden_layer_sizes=(settings.units,),
+        alpha=1e-4,
+        batch_size=int(np.clip(len(scaled) // _STEPS, 32, 1024)),
+        warm_start=True,
+        random_state=settings.seed,
+    )
+    for rate, epochs in _SCHEDULE:
+        network.set_params(learning_rate_init=rate, max_iter=epochs, n_iter_no_change=epochs)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is the choice
             network.fit(scaled, logits)
-        hidden = network.coefs_[0].astype(np.float64) / scaler.scale_[:, None]
-        shift = network.intercepts_[0] - scaler.mean_ @ hidden
-        parts.append((hidden, shift, network.coefs_[1].astype(np.float64), network.intercepts_[1].astype(np.float64)))
-    # The mean of several networks is one network with their units side by side.
-    hiddens, shifts, outs, out_shifts = zip(*parts, strict=True)
-    out_bias = np.mean(out_shifts, axis=0)
+    hidden = network.coefs_[0].astype(np.float64) / scaler.scale_[:, None]
+    shift = network.intercepts_[0] - scaler.mean_ @ hidden
+    out_bias = network.intercepts_[1].astype(np.float64)
     out_bias[PROMO] += np.log(settings.promo_odds)
-    return Student(np.concatenate(hiddens, axis=1), np.concatenate(shifts), np.concatenate(outs) / settings.students, out_bias)
+    return Student(hidden, shift, network.coefs_[1].astype(np.float64), out_bias)
 
 
 def temperatures(logits: NDArray[np.float64], labels: NDArray[np.int64], languages: NDArray[np.int64]) -> list[float]:
@@ -188,16 +187,17 @@ def _surprise(factor: float, logits: NDArray[np.float64], labels: NDArray[np.int
     return float((logsumexp(scaled, axis=1) - scaled[np.arange(len(labels)), labels]).mean())
 
 
-def quantise(student: Student, factor: float, pitch_odds: float) -> Network:
-    """The network in whole numbers, its logits times a factor, and its odds of promo times another."""
+def quantise(student: Student, factor: float) -> Network:
+    """The network in whole numbers, its logits times a factor."""
     out, out_bias = student.out * factor, student.out_bias * factor
-    out_bias[PROMO] += np.log(pitch_odds)
-    hidden_scale = np.maximum(np.abs(student.hidden).max(0), 1e-12) / INT16
+    # Rounding adds at most half a step a weight.
+    steps = HIDDEN_TOTAL - len(student.hidden)
+    hidden_scale = np.maximum(np.abs(student.hidden).sum(0), 1e-12) / steps
     out_scale = np.maximum(np.abs(out).max(0), 1e-12) / INT16
     return Network(
-        hidden=np.rint(student.hidden / hidden_scale),
-        hidden_scale=hidden_scale,
-        hidden_bias=student.hidden_bias,
+        hidden=np.rint(student.hidden / hidden_scale).astype(np.float32),
+        hidden_scale=hidden_scale.astype(np.float32),
+        hidden_bias=student.hidden_bias.astype(np.float32),
         out=np.rint(out / out_scale),
         out_scale=out_scale / HIDDEN_STEPS,
         out_bias=out_bias,

@@ -98,7 +98,7 @@ def train(
     stage = _Stage(contexts, contexts.inputs(), weight)
     logits = np.zeros((len(stage.rows), len(LABELS)))
     # Enough to calibrate and to choose thresholds.
-    once = replace(settings, boosting_models=1, boosting_rounds=settings.boosting_rounds // 2, students=1)
+    once = replace(settings, boosting_models=1, boosting_rounds=settings.boosting_rounds // 2)
     for number in range(FOLDS):
         student = _fit_student(stage, contexts.fold != number, once)
         chosen = contexts.fold[stage.rows] == number
@@ -110,9 +110,7 @@ def train(
 
     student = _fit_student(stage, np.ones(len(contexts.fold), bool), settings)
     last = heads[-1]
-    model = Model(
-        last.weights, last.scale, last.bias, tuple(fit.quantise(student, factor, settings.pitch_odds) for factor in factors)
-    )
+    model = Model(last.weights, last.scale, last.bias, tuple(fit.quantise(student, factor) for factor in factors))
     say("both stages on all folds")
 
     annotated_label = (contexts.origin == rows.ANNOTATED) & (contexts.label >= 0)
@@ -215,8 +213,7 @@ def _fit_student(stage: _Stage, chosen: NDArray[np.bool_], settings: fit.Setting
     fitted = stage.rows[chosen[stage.rows]]
     spare = np.random.default_rng(settings.seed).permutation(np.flatnonzero(chosen & annotated & (label < 0)))
     more = np.concatenate((fitted[written[fitted]], spare[: settings.unlabelled]))
-    weight = stage.weight[fitted] * np.where(label[fitted] == fit.PROMO, settings.promo, 1.0)
-    return fit.fit_student(stage.inputs[fitted], label[fitted], weight, stage.inputs[more], settings)
+    return fit.fit_student(stage.inputs[fitted], label[fitted], stage.weight[fitted], stage.inputs[more], settings)
 
 
 def _thresholds(stage: _Stage, logits: NDArray[np.float64], factors: Sequence[float]) -> choose.Thresholds:

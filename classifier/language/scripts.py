@@ -6,12 +6,13 @@ the counts of every segment, so that a document costs the same however it is cut
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from classifier.points import look_up, matching
 
 # Character classes for `re`: Latin letters, kana, Han with kana, letters of every other script.
 LATIN = r"A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a"
@@ -57,10 +58,8 @@ IS_REST, IS_ACCENT, IS_BAR, IS_LETTER = (np.uint64(1 << bit) for bit in range(5 
 
 
 def _script_table() -> NDArray[np.uint64]:
-    plane = "".join(map(chr, range(0x10000)))
     table = np.zeros(_ASTRAL_HAN + 1, np.uint8)
-    for match in re.finditer(r"[^\W\d_]+", plane):
-        table[match.start() : match.end()] = _FOREIGN
+    table[:_ASTRAL][matching(r"[^\W\d_]")] = _FOREIGN
     latin = [*range(0x41, 0x5B), *range(0x61, 0x7B), 0xAA, 0xBA, *range(0xC0, 0x250), *range(0x1E00, 0x1F00)]
     latin += [*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]
     table[[point for point in latin if table[point] or point >= 0xFF21]] = _LATIN
@@ -76,7 +75,7 @@ def _script_table() -> NDArray[np.uint64]:
         ("[|/]", IS_BAR),
         ("[A-Za-z\xc0-\u024f\u1e00-\u1eff]", IS_LETTER),
     ):
-        packed[[match.start() for match in re.finditer(pattern, plane)]] |= flag
+        packed[:_ASTRAL][matching(pattern)] |= flag
     return packed
 
 
@@ -128,7 +127,7 @@ def read(points: NDArray[np.uint32]) -> Letters:
     if points.size and points.max() >= _ASTRAL:
         han = (points >= 0x20000) & (points < 0x34000)
         index = np.where(points < _ASTRAL, points, np.where(han, _ASTRAL_HAN, _ASTRAL))
-    lanes = _SCRIPTS[index]
+    lanes = look_up(_SCRIPTS, index)
     letter = np.zeros(points.size + 2, np.bool_)
     letter[1:-1] = lanes >= IS_LETTER  # the highest bit
     edge = np.flatnonzero(letter[1:] != letter[:-1])
