@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +13,9 @@ from numpy.typing import NDArray
 
 from classifier import features, model, segment, split, store
 from classifier.decide import STEPS, Result, pool
-from classifier.schema import LABELS, LANGUAGE_IDS, InputError, Limits, Policy, Segments
+from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, InputError, Limits, Policy, Segments
+
+_BLANK_LINES = re.compile(rf"(?:\s*[{BREAKS}])?")
 
 
 class Classifier:
@@ -112,21 +116,63 @@ class Classifier:
         for number, text in enumerate(texts):
             if not isinstance(text, str):
                 raise InputError(f"document {number} is a {type(text).__name__}, not a string: decode or convert it first")
+            long = len(text) > self._limits.document_characters
+            if long and batch:
+                yield batch
+                batch, size = [], 0
             batch.append(text)
             size += len(text)
-            if size >= self._limits.batch_characters:
+            if long or size >= self._limits.batch_characters:
                 yield batch
                 batch, size = [], 0
         if batch:
             yield batch
 
     def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
+        if len(texts) == 1 and len(texts[0]) > self._limits.document_characters:
+            parts = list(_parts(texts[0], self._limits.document_characters))
+            _, cuts, scores = zip(*(scored for part in parts for scored in self._read([part])), strict=True)
+            yield texts[0], _joined(parts, cuts), np.concatenate(scores)
+        else:
+            yield from self._read(texts)
+
+    def _read(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
         cuts = segment.cut_many(texts, self._limits, self._language_id)
         cuts = split.split(self._stored.model, texts, cuts, self._language_id)
         rows = features.rows(texts, cuts)
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
         for text, cut, start in zip(texts, cuts, rows.documents[:-1].tolist(), strict=True):
             yield text, cut, scores[start : start + len(cut)]
+
+
+def _parts(text: str, longest: int) -> Iterator[str]:
+    """A text in parts of so many characters at most, and the blank lines behind, cut behind a line break where there is one."""
+    start = 0
+    while start < len(text):
+        end = start + max(longest, 1)
+        if end < len(text):
+            end = text.rfind("\n", start, end) + 1 or end
+            end = _BLANK_LINES.match(text, end).end()  # type: ignore[union-attr]
+        yield text[start:end]
+        start = end
+
+
+def _joined(parts: Sequence[str], cuts: Sequence[Segments]) -> Segments:
+    """The segments of parts as those of the document that they make."""
+    ends: list[int] = []
+    paragraphs: list[int] = []
+    languages: list[int] = []
+    scripts: Counter[str] = Counter()
+    start = number = 0
+    for part, cut in zip(parts, cuts, strict=True):
+        ends += [start + end for end in cut.ends]
+        paragraphs += [number + paragraph for paragraph in cut.paragraphs]
+        languages += cut.languages
+        start += len(part)
+        number = paragraphs[-1] + (part[-1] in BREAKS)
+        if cut.chinese_script:
+            scripts[cut.chinese_script] += len(part)
+    return Segments(ends, paragraphs, languages, scripts.most_common(1)[0][0] if scripts else None)
 
 
 def _reload(folder: str, policy: Policy, limits: Limits, language_id: str) -> Classifier:

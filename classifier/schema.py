@@ -97,12 +97,15 @@ class Limits:
 
     segment_characters: a segment is cut at this length even without punctuation; 4,095 at
         most, whatever is asked for.
+    document_characters: a longer document is read in parts of at most so many, cut at line
+        breaks, each as a document of its own: memory and time per character then stay the same.
     batch_characters: how much text one pass of the kernel scores; temporaries of this
         size stay in the processor's cache.
     model_bytes: the largest file of a model folder that is read.
     """
 
     segment_characters: int = 600
+    document_characters: int = 1_000_000
     batch_characters: int = 64_000
     model_bytes: int = 64_000_000
 

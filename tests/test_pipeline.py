@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifier import Classifier, InputError, Policy
+from classifier import Classifier, InputError, Limits, Policy
 from classifier.corpus.formats import dump
 from classifier.schema import LABELS
 
@@ -43,6 +43,23 @@ def test_spans_tile_long_text_too(clf, text):
 @settings(max_examples=60, deadline=None)
 def test_a_document_is_labelled_alike_alone_and_in_any_batch(clf, texts):
     assert [result.spans for result in clf.label_many(texts)] == [clf.label(text).spans for text in texts]
+
+
+@given(text=ANY_TEXT, longest=st.integers(0, 80))
+@settings(max_examples=100, deadline=None)
+def test_a_document_read_in_parts_is_tiled_too_and_keeps_its_lines(clf, text, longest):
+    result = Classifier.load(limits=Limits(document_characters=longest)).label(text)
+    for pieces in (result.spans, result.paragraphs):
+        assert [0, *(span.end for span in pieces)] == [*(span.start for span in pieces), len(text)]
+    breaks = {line.end for line in clf.label(text).paragraphs}
+    assert breaks <= {line.end for line in result.paragraphs} or not text.strip()
+
+
+def test_a_document_in_parts_is_labelled_alike_alone_and_in_any_batch(clf, flattened):
+    parted = Classifier.load(limits=Limits(document_characters=300))
+    texts = [*TEXTS, flattened, TEXTS[0], 3 * flattened]
+    assert [result.spans for result in parted.label_many(texts)] == [parted.label(text).spans for text in texts]
+    assert parted.label(flattened).segments.chinese_script == clf.label(flattened).segments.chinese_script
 
 
 def test_the_flattened_sample_is_taken_apart_exactly(clf, flattened):
