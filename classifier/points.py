@@ -7,6 +7,7 @@ only there does a regular expression look closer.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -32,7 +33,7 @@ _ASTRAL = 0x10000
 Value = TypeVar("Value", bound=np.generic)
 
 
-PLANE = "".join(map(chr, range(_ASTRAL)))
+PLANE = np.arange(_ASTRAL, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def matching(one: str) -> NDArray[np.bool_]:
@@ -46,20 +47,23 @@ def matching(one: str) -> NDArray[np.bool_]:
 def _table() -> NDArray[np.uint16]:
     """Code point to flags; the last entry stands for all beyond the basic plane."""
     table = np.zeros(_ASTRAL + 1, np.uint16)
-    for pattern, flag in (
-        (BLANK, IS_BLANK),
-        (f"[{BREAKS}]", IS_BREAK),
-        ("[a-z]", IS_LOWER),
-        ("[A-Z]", IS_UPPER),
-        ("[0-9]", IS_DIGIT),
-        (r"\w", IS_WORD),
-        (rf"[\w%;`}}|\u200b-\u200f{CLOSERS}]", IS_ROOM),  # may end a piece
-        (f"[{STOPS}]", IS_STOP),
-        (f"[{BULLETS}]", IS_BULLET),
-        (f"[{HAN}]", IS_HAN),
-        (f"[^{RULERS}]", IS_PLAIN),  # no part of a ruler
+    plane = table[:_ASTRAL]
+    plane[matching(r"\w")] |= IS_WORD | IS_ROOM
+    plane[matching(BLANK)] |= IS_BLANK
+    for first, last in ("\u3400\u9fff", "\uf900\ufaff"):
+        plane[ord(first) : ord(last) + 1] |= IS_HAN
+    for chars, flag in (
+        (BREAKS, IS_BREAK),
+        (string.ascii_lowercase, IS_LOWER),
+        (string.ascii_uppercase, IS_UPPER),
+        (string.digits, IS_DIGIT),
+        (CLOSERS.replace("\\", "") + "%;`}|\u200b\u200c\u200d\u200e\u200f", IS_ROOM),  # may end a piece
+        (STOPS, IS_STOP),
+        ("".join(char for char in BULLETS if ord(char) < _ASTRAL), IS_BULLET),
     ):
-        table[:_ASTRAL][matching(pattern)] |= flag
+        plane[list(map(ord, chars))] |= flag
+    plane |= IS_PLAIN
+    plane[list(map(ord, RULERS))] &= ANY ^ IS_PLAIN
     table[_ASTRAL] = IS_WORD | IS_ROOM | IS_BULLET | IS_PLAIN
     return table
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from classifier.schema import WorkerLost
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Work = TypeVar("Work")
 Done = TypeVar("Done")
@@ -36,6 +37,10 @@ def run(work: Iterable[Work], do: Callable[[Work], Done], workers: int, start: C
     if workers < 2 or len(first) < 2:
         yield from map(do, chain(first, pieces))
         return
+    # A small input does without them, and they take a tenth of the start.
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     waiting: deque[Future[Done]] = deque()
     pool = ProcessPoolExecutor(workers, initializer=start)
     try:
