@@ -73,8 +73,10 @@ def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments], l
     them; language_id: as given to it. Returns a cut for each, the same object where nothing was found.
     """
     found, pieces, offsets = take_apart(model, texts, cuts)
-    added = np.sort(found.at[_choose(model, found, pieces)])
     out = list(cuts)
+    if not found.at.size:
+        return out
+    added = np.sort(found.at[_choose(model, found, pieces)])
     documents = np.searchsorted(offsets, added, side="right") - 1
     again = []
     for number in np.unique(documents).tolist():
@@ -87,7 +89,8 @@ def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments], l
         out[number] = Segments(ends[order].tolist(), paragraphs, routes, cut.chinese_script)
         if language_id == "exact" and _HAN.search(texts[number]):  # only then may the parts of a segment differ in language
             again.append(number)
-    for number, routes in zip(again, language.routes([texts[i] for i in again], [out[i].ends for i in again]), strict=True):
+    routed = language.routes([texts[i] for i in again], [out[i].ends for i in again]) if again else []
+    for number, routes in zip(again, routed, strict=True):
         out[number] = replace(out[number], languages=routes)
     return out
 
