@@ -1,8 +1,9 @@
 """Document to segments that tile it: lines, sentences, and runs of one language.
 
 A segment never crosses a line break, carries the white space behind it, and is never empty
-of visible text unless its whole document is. Every rule is a compiled expression that runs
-once over the whole text and whose repetitions cannot overlap, so the time is linear in it.
+of visible text unless its whole document is. Where something may end is looked for in a whole
+batch at once, by its characters; only there do expressions look closer, whose repetitions
+cannot overlap. So the time is linear in the text.
 """
 
 from __future__ import annotations
@@ -158,12 +159,16 @@ def _tile(text: str, ends: list[int], lines: list[int]) -> list[int]:
 
 def _switched(text: str, ends: list[int], lines: list[int], mixed: list[int]) -> list[int]:
     """The same ends, and those where a sentence changes its language for good; mixed: the lines to look at."""
-    for number in reversed(mixed):
+    out: list[int] = []
+    at = 0
+    for number in mixed:
         start, stop = lines[number - 1] if number else 0, lines[number]
-        first, last = bisect.bisect_right(ends, start), bisect.bisect_right(ends, stop)
-        found = language.switches(text[start:stop], [end - start for end in ends[first:last]])
-        ends[first:last] = (start + end for end in found)
-    return ends
+        first = bisect.bisect_right(ends, start, at)
+        last = bisect.bisect_right(ends, stop, first)
+        out += ends[at:first]
+        out += (start + end for end in language.switches(text[start:stop], [end - start for end in ends[first:last]]))
+        at = last
+    return out + ends[at:]
 
 
 def _sentence_ends(batch: Points) -> NDArray[np.int64]:

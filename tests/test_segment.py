@@ -111,6 +111,13 @@ def test_a_million_characters_without_an_end_are_cut_in_linear_time(unit):
     assert segment.cut(text).ends[-1] == MILLION
 
 
+def test_many_lines_in_two_languages_are_read_in_one_go():
+    line = "We came in late 我们到了\n"
+    cut = segment.cut(line * 20_000)
+    assert cut.paragraphs[-1] == 19_999
+    assert cut.ends[:4] == segment.cut(2 * line).ends
+
+
 def test_a_million_lines_of_one_character_are_a_million_segments():
     assert len(segment.cut("x\n" * MILLION).ends) == MILLION
 

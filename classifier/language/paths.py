@@ -139,7 +139,7 @@ def routes(texts: Sequence[str], ends: Sequence[Sequence[int]], read: Read | Non
     """The language path of every segment of each document.
 
     texts: documents; ends: where each segment of each ends, ascending, the last at its end; read:
-    what `read()` makes of the texts, if it is there already. Returns an index into `LANGUAGES`
+    `scripts_of()` their batch, if it is there already. Returns an index into `LANGUAGES`
     for each segment. A segment without letters takes the path of most of its document; a
     document without letters is `other`.
     """
