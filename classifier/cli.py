@@ -172,12 +172,13 @@ def _do(group: list[Raw]) -> tuple[bytes, list[str]]:
 
 
 def _written(job: _Job, record: Record, result: Result) -> bytes:
-    from classifier import report
     from classifier.corpus import formats
 
     if job.command == "label":
         if job.format == "jsonl":
             return formats.dump({"id": record.id, **result.as_dict()})
+        from classifier import report
+
         return _plain("\n".join([f"{record.id}: {report.summary(result)}", *report.view(result), ""]))
     if job.format == "jsonl" or (job.format is None and record.fields is not None):
         fields = record.fields or {job.id_field: record.id}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.language import han
-from classifier.points import PLANE, look_up, matching
+from classifier.points import PLANE, in_batch, look_up, matching
 from classifier.schema import Segments
 
 BUCKET_BITS = 17
@@ -100,12 +100,11 @@ def rows(texts: Sequence[str], cuts: Sequence[Segments]) -> Rows:
     texts: documents; cuts: their segments, tiling each. Neither is changed.
     """
     points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-    counts = np.array([len(cut) for cut in cuts], np.int64)
-    documents = np.concatenate(([0], np.cumsum(counts)))
+    documents = np.cumsum([0, *map(len, cuts)], dtype=np.int64)
     offsets = np.concatenate(([0], np.cumsum([len(text) for text in texts], dtype=np.int64)))
-    ends = _column(cuts, "ends") + np.repeat(offsets[:-1], counts)
+    ends = in_batch(offsets, [cut.ends for cut in cuts])
     lines = np.array([cut.paragraphs[-1] + 1 if len(cut) else 0 for cut in cuts], np.int64)
-    paragraph = _column(cuts, "paragraphs") + np.repeat(np.cumsum(lines) - lines, counts)
+    paragraph = in_batch(np.concatenate(([0], np.cumsum(lines))), [cut.paragraphs for cut in cuts])
     stops = np.concatenate((np.zeros(1, np.int64), ends))
 
     total = np.zeros(points.size + 1, np.uint64)
@@ -125,13 +124,9 @@ def rows(texts: Sequence[str], cuts: Sequence[Segments]) -> Rows:
         first,
         last,
         paragraph,
-        _column(cuts, "languages"),
+        np.array([path for cut in cuts for path in cut.languages], np.int64),
         documents,
     )
-
-
-def _column(cuts: Sequence[Segments], name: str) -> NDArray[np.int64]:
-    return np.array([value for cut in cuts for value in getattr(cut, name)], np.int64)
 
 
 def _fold(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

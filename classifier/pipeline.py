@@ -82,7 +82,7 @@ class Classifier:
         presets = self._stored.manifest["thresholds"]
         return [
             Result(text, cut, scores, self._policy, presets)
-            for batch in self._batches(texts)
+            for batch in batches(texts, self._limits)
             for text, cut, scores in self._score(batch)
         ]
 
@@ -94,7 +94,7 @@ class Classifier:
         """
         order = [LABELS.index(label) for label in sorted(LABELS)]
         out: list[NDArray[np.float64]] = []
-        for batch in self._batches(texts):
+        for batch in batches(texts, self._limits):
             for text, cut, scores in self._score(batch):
                 row = np.eye(1, len(LABELS))
                 if text:
@@ -107,26 +107,6 @@ class Classifier:
         """The most probable label of each string, each a document of its own."""
         result: NDArray[np.str_] = self.classes_[self.predict_proba(texts).argmax(1)]
         return result
-
-    def _batches(self, texts: Iterable[str]) -> Iterator[list[str]]:
-        if isinstance(texts, str | bytes):
-            raise InputError(f"label_many() takes a sequence of strings, got one {type(texts).__name__}: wrap it in a list")
-        batch: list[str] = []
-        size = 0
-        for number, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise InputError(f"document {number} is a {type(text).__name__}, not a string: decode or convert it first")
-            long = len(text) > self._limits.document_characters
-            if long and batch:
-                yield batch
-                batch, size = [], 0
-            batch.append(text)
-            size += len(text)
-            if long or size >= self._limits.batch_characters:
-                yield batch
-                batch, size = [], 0
-        if batch:
-            yield batch
 
     def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
         if len(texts) == 1 and len(texts[0]) > self._limits.document_characters:
@@ -143,6 +123,31 @@ class Classifier:
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
         for text, cut, start in zip(texts, cuts, rows.documents[:-1].tolist(), strict=True):
             yield text, cut, scores[start : start + len(cut)]
+
+
+def batches(texts: Iterable[str], limits: Limits) -> Iterator[list[str]]:
+    """Texts in groups of about `limits.batch_characters`, one longer than `limits.document_characters` alone.
+
+    Raises InputError for what is no sequence of strings, with the position of one that is none.
+    """
+    if isinstance(texts, str | bytes):
+        raise InputError(f"label_many() takes a sequence of strings, got one {type(texts).__name__}: wrap it in a list")
+    batch: list[str] = []
+    size = 0
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"document {number} is a {type(text).__name__}, not a string: decode or convert it first")
+        long = len(text) > limits.document_characters
+        if long and batch:
+            yield batch
+            batch, size = [], 0
+        batch.append(text)
+        size += len(text)
+        if long or size >= limits.batch_characters:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _parts(text: str, longest: int) -> Iterator[str]:

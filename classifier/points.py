@@ -108,6 +108,20 @@ def read(texts: Sequence[str]) -> Points:
     return Points(texts, offsets, points, look_up(_FLAGS, points))
 
 
+def in_batch(offsets: NDArray[np.int64], of_documents: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Offsets into each document as offsets into the batch. offsets: where each document begins in it, and one more."""
+    shift = np.repeat(offsets[:-1], [len(own) for own in of_documents])
+    result: NDArray[np.int64] = np.array([place for own in of_documents for place in own], np.int64) + shift
+    return result
+
+
+def starts_of(offsets: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where pieces begin that tile each document of a batch, none of them empty. stops: where they end in it, ascending."""
+    before = np.concatenate((np.zeros(1, np.int64), stops))[:-1]
+    result: NDArray[np.int64] = np.maximum(before, offsets[np.searchsorted(offsets, stops) - 1])
+    return result
+
+
 def look_up(table: NDArray[Value], points: NDArray[np.uint32]) -> NDArray[Value]:
     """What a table says of each code point; its last entry stands for all beyond it."""
     # Two thirds of the time of `table[points]`.

@@ -243,7 +243,6 @@ _BRACKETS = "(（"
 _DASHES = "-~～"
 _IN_BRACKETS = ["(" + first for first in " IPSCRAGT"]
 # A ruler stands alone: those of tables and of drawings in code touch other marks.
-_RULE = RULERS
 _EDGE = r"A-Za-z0-9_|+:\\/.'\"`<>\[\]^"
 _RULES = (
     _opened(_ENGLISH, _opening)._replace(before=IS_SPACE | IS_ROOM),
@@ -292,9 +291,9 @@ _RULES = (
         _end,
     ),
     _Rule(
-        map("".join, product(_RULE, _RULE)),
-        rf"[{_RULE}](?<![{_RULE}][{_RULE}])(?:(?<![{_EDGE}][{_RULE}])(?<![|+:{_RULE}] [{_RULE}])|(?=[=-]{{9}}))"
-        rf"[{_RULE}]{{4,}}+(?! ?[|+:\\/.'\"`<>\]^{_RULE}])",
+        map("".join, product(RULERS, RULERS)),
+        rf"[{RULERS}](?<![{RULERS}][{RULERS}])(?:(?<![{_EDGE}][{RULERS}])(?<![|+:{RULERS}] [{RULERS}])|(?=[=-]{{9}}))"
+        rf"[{RULERS}]{{4,}}+(?! ?[|+:\\/.'\"`<>\]^{RULERS}])",
         _both,
         before=IS_PLAIN,
     ),
@@ -375,7 +374,7 @@ def _rules(points: NDArray[np.uint32], at: NDArray[np.intp]) -> NDArray[np.uint6
     found = np.zeros(at.size, np.uint64)
     key = np.zeros(at.size, np.uint64)
     for place in range(_HEAD):
-        key |= points[np.minimum(at + place, points.size - 1)].astype(np.uint64)
+        key |= points[at + place].astype(np.uint64)  # two line breaks end the batch
         rest = _HEAD - 1 - place
         head = key << np.uint64(_SHIFT * rest) | np.uint64((1 << _SHIFT * rest) - 1)
         known = np.minimum(np.searchsorted(_KEYS, head), _KEYS.size - 1)

@@ -30,6 +30,8 @@ from classifier.points import (
     IS_UPPER,
     STOPS,
     Points,
+    in_batch,
+    starts_of,
 )
 from classifier.schema import BREAKS, Limits, Segments
 from classifier.seams import seams
@@ -80,7 +82,7 @@ def cut_many(texts: Sequence[str], limits: Limits | None = None, language_id: st
     found = np.unique(np.concatenate((breaks, _sentence_ends(batch), _behind_blanks(batch, seams(batch)))))
     found = found[~np.isin(found, batch.offsets[:-1])]
     ends = batch.by_document(found)
-    starts = np.maximum(np.concatenate(([0], found[:-1])), batch.offsets[batch.owner(found)])
+    starts = starts_of(batch.offsets, found)
     for number in np.unique(batch.owner(found[visible[found] == visible[starts]])).tolist():
         ends[number] = _tile(texts[number], ends[number], lines[number])
     for number, looked in enumerate(_mixed_lines(batch, read, breaks, lines)):
@@ -111,10 +113,8 @@ def _lines(batch: Points, visible: NDArray[np.int32]) -> NDArray[np.int64]:
 
 def _behind_blanks(batch: Points, places: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     """Places in each document as places in the batch, behind the white space that begins at them."""
-    shift = np.repeat(batch.offsets[:-1], [len(own) for own in places])
-    at = np.array([place for own in places for place in own], np.int64) + shift
     other = np.flatnonzero(batch.flags & IS_BLANK == 0)
-    return other[np.searchsorted(other, at)]
+    return other[np.searchsorted(other, in_batch(batch.offsets, places))]
 
 
 def _mixed_lines(
@@ -123,8 +123,7 @@ def _mixed_lines(
     """The numbers of the lines of each document in which a sentence may change its language."""
     if not breaks.size:
         return [[] for _ in lines]
-    starts = np.maximum(np.concatenate(([0], breaks[:-1])), batch.offsets[batch.owner(breaks)])
-    found = np.flatnonzero(language.may_switch(batch, read, starts, breaks))
+    found = np.flatnonzero(language.may_switch(batch, read, starts_of(batch.offsets, breaks), breaks))
     edges = np.cumsum([0, *map(len, lines)])
     cuts = np.searchsorted(found, edges).tolist()
     return [(found[a:b] - edge).tolist() for a, b, edge in zip(cuts, cuts[1:], edges.tolist(), strict=False)]
@@ -179,11 +178,10 @@ def _sentence_ends(batch: Points) -> NDArray[np.int64]:
     plain, ends = _plain_ends(batch, first)
     known, doubtful = batch.by_document(ends), batch.by_document(first[~plain])
     found = [
-        start + end
-        for text, cuts, places, start in zip(batch.texts, known, doubtful, batch.starts, strict=True)
-        for end in (_doubtful_ends(text, cuts, places) if places else ())
+        _doubtful_ends(text, cuts, places) if places else []
+        for text, cuts, places in zip(batch.texts, known, doubtful, strict=True)
     ]
-    return np.concatenate((ends, np.array(found, np.int64)))
+    return np.concatenate((ends, in_batch(batch.offsets, found)))
 
 
 def _plain_ends(batch: Points, at: NDArray[np.intp]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
@@ -192,7 +190,7 @@ def _plain_ends(batch: Points, at: NDArray[np.intp]) -> tuple[NDArray[np.bool_],
     A word of letters, a full stop, a space and a capital; a Chinese stop before a Han character.
     """
     points, flags = batch.points, batch.flags
-    behind, second = flags[at + 1], flags[np.minimum(at + 2, flags.size - 1)]
+    behind, second = flags[at + 1], flags[at + 2]  # two line breaks end the batch
     english = (points[at] == ord(".")) & (points[at + 1] == ord(" ")) & (second & IS_UPPER != 0)
     letters = np.zeros(at.size, np.int64)
     key = np.zeros(at.size, np.uint64)

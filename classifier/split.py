@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from classifier import context, features, language, places
 from classifier import model as stages
 from classifier.places import KINDS, Places
+from classifier.points import in_batch, starts_of
 from classifier.schema import LANGUAGES, Language, Segments
 
 # A shorter segment stays whole, nor is a shorter part cut off: there is too little to hear, and
@@ -102,10 +103,8 @@ def take_apart(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segment
     """
     joined = "".join(text + _GAP for text in texts)
     offsets = np.cumsum([0, *(len(text) + len(_GAP) for text in texts)])
-    counts = [len(cut) for cut in cuts]
-    shift = np.repeat(offsets[:-1], counts)
-    stops = np.array([end for cut in cuts for end in cut.ends], np.int64) + shift
-    starts = np.array([start for cut in cuts for start in [0, *cut.ends][: len(cut)]], np.int64) + shift
+    stops = in_batch(offsets, [cut.ends for cut in cuts])
+    starts = starts_of(offsets, stops)
     routes = np.array([route for cut in cuts for route in cut.languages], np.int64)
     room = np.where(stops - starts < SHORTEST[routes], stops - starts, SHORTEST_PART)
     found = places.find(joined, starts, stops, room)

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "context": {"schema", "points", "features"},
     "model": {"schema", "features", "context"},
     "places": {"points", "language.scripts"},
-    "split": {"schema", "language", "features", "context", "model", "places"},
+    "split": {"schema", "language", "features", "context", "model", "places", "points"},
     "store": {"schema", "features", "context", "model"},
     "decide": {"schema"},
     "pipeline": {"schema", "segment", "split", "features", "model", "store", "decide"},

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +31,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from classifier import context, features, segment, split, store
 from classifier import model as stages
-from classifier.pipeline import Classifier
+from classifier.corpus import formats
+from classifier.pipeline import Classifier, batches
 from classifier.schema import Limits, Segments
 from training import data
 
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _corpus(source: Path) -> Corpus:
     texts = [document.text for document in data.read(data.files(source, "dev"))]
-    cuts = [cut for batch in _batches(texts) for cut in segment.cut_many(batch)]
+    cuts = [cut for batch in batches(texts, Limits()) for cut in segment.cut_many(batch)]
     lines = [" ".join(text[a:b].split()) for text, cut in zip(texts, cuts, strict=True) for a, b in _spans(cut)]
     units = [
         (" ".join(document.text[start:end].split()), label)
@@ -111,10 +112,10 @@ def _timed(corpus: Corpus, folder: Path, rounds: int) -> tuple[dict[str, float],
 def _stages(corpus: Corpus) -> Tasks:
     """The stages of `label_many`, each on what the one before made."""
     model = store.load().model
-    batches = list(_batches(corpus.texts))
-    first = [segment.cut_many(batch) for batch in batches]
-    cuts = [split.split(model, batch, cut) for batch, cut in zip(batches, first, strict=True)]
-    rows = [features.rows(batch, cut) for batch, cut in zip(batches, cuts, strict=True)]
+    groups = list(batches(corpus.texts, Limits()))
+    first = [segment.cut_many(batch) for batch in groups]
+    cuts = [split.split(model, batch, cut) for batch, cut in zip(groups, first, strict=True)]
+    rows = [features.rows(batch, cut) for batch, cut in zip(groups, cuts, strict=True)]
     grams = [features.buckets(row.grams, row.bounds, model.bits) for row in rows]
     pairs = list(zip(rows, grams, strict=True))
     scores = [context.steps(stages.local_logits(model, row, gram)) for row, gram in pairs]
@@ -122,12 +123,12 @@ def _stages(corpus: Corpus) -> Tasks:
     inputs = [context.context_inputs(*each) for each in zip(rows, scores, found, strict=True)]
 
     def kernel() -> object:
-        made = [features.rows(batch, cut) for batch, cut in zip(batches, cuts, strict=True)]
+        made = [features.rows(batch, cut) for batch, cut in zip(groups, cuts, strict=True)]
         return [stages.local_sums(model, row, features.buckets(row.grams, row.bounds, model.bits)) for row in made]
 
     return {
-        "cut and route": lambda: [segment.cut_many(batch) for batch in batches],
-        "cut again by scores": lambda: [split.split(model, *each) for each in zip(batches, first, strict=True)],
+        "cut and route": lambda: [segment.cut_many(batch) for batch in groups],
+        "cut again by scores": lambda: [split.split(model, *each) for each in zip(groups, first, strict=True)],
         "kernel: features, n-grams, scores": kernel,
         "context: evidence and inputs": lambda: [
             context.context_inputs(row, score, context.evidence(row, gram))
@@ -146,11 +147,13 @@ def _whole(corpus: Corpus, folder: Path) -> Tasks:
     policy = results[0].policy
 
     def clean() -> object:
-        made = []
-        parsed = [json.loads(line) for line in file.read_bytes().splitlines()]
-        for fields, result in zip(parsed, classifier.label_many([fields["text"] for fields in parsed]), strict=True):
-            made.append(json.dumps({**fields, "text": result.clean_text}, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        return made
+        records = [formats.parse(raw) for raw in formats.read(str(file))]
+        known = [record for record in records if isinstance(record, formats.Record) and record.fields]
+        cleaned = classifier.label_many([record.text for record in known])
+        return [
+            formats.dump({**(record.fields or {}), "text": result.clean_text})
+            for record, result in zip(known, cleaned, strict=True)
+        ]
 
     def through() -> object:
         parsed = [json.loads(line) for line in file.read_bytes().splitlines()]
@@ -248,19 +251,6 @@ def _peak(command: list[str]) -> float:
     )
     found = subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, text=True)
     return int(found.stdout) / 1024
-
-
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= Limits().batch_characters:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _spans(cut: Segments) -> list[tuple[int, int]]:

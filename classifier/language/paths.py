@@ -144,12 +144,10 @@ def routes(texts: Sequence[str], ends: Sequence[Sequence[int]], read: Read | Non
     document without letters is `other`.
     """
     letters, offsets = read or scripts_of(points.read(texts))
-    sizes = [len(own) for own in ends]
-    shift = np.repeat(offsets[:-1], sizes)
-    stops = np.array([end for own in ends for end in own], np.int64) + shift
-    starts = np.array([start for own in ends for start in [0, *own[:-1]][: len(own)]], np.int64) + shift
+    stops = points.in_batch(offsets, ends)
     if not stops.size:
         return [[] for _ in texts]
+    starts = points.starts_of(offsets, stops)
     c = scripts.count(letters, starts, stops)
     accented = scripts.marks(letters, starts, stops) & scripts.IS_ACCENT != 0
     weight = c.latin + HAN_WEIGHT * (c.han + c.kana) + 2 * c.hangul + c.foreign
