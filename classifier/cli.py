@@ -1,7 +1,7 @@
 """The `classifier` command: arguments to calls. The only module that prints.
 
 Exit status: 0 done; 1 done, but some input was set aside; 2 wrong use; 3 the model was refused;
-4 a worker process died.
+4 the run stopped before its end.
 Everything heavy is imported when a command runs, so that --help answers at once.
 """
 
@@ -10,25 +10,43 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from classifier.schema import LABELS, LANGUAGE_IDS, PRESETS, InputError, Label, ModelError, Policy, PolicyError, WorkerLost
+from classifier.schema import (
+    LABELS,
+    LANGUAGE_IDS,
+    LANGUAGES,
+    PRESETS,
+    InputError,
+    Label,
+    Language,
+    Limits,
+    ModelError,
+    Policy,
+    PolicyError,
+    RunStopped,
+)
 
 if TYPE_CHECKING:
-    from classifier.corpus.formats import Raw, Record
-    from classifier.decide import Result
-    from classifier.pipeline import Classifier
+    from classifier.corpus.run import Done
+    from classifier.job import Job
 
-DONE, SET_ASIDE, WRONG_USE, MODEL_REFUSED, LOST = range(5)
+DONE, SET_ASIDE, WRONG_USE, MODEL_REFUSED, STOPPED = range(5)
 INTERRUPTED = 130
-# Documents are labelled in groups of about this many bytes.
-_GROUP = 500_000
+_MEGA = 1_000_000
+# Large beside the seconds that a shard's fsyncs take, small beside what a kill may cost: half a minute of one core.
+_SHARD_MB = 64.0
 
 _DESCRIPTION = "Labels every part of scraped text as content, promo, legal or navigation."
-_EXIT = "exit status: 0 done, 1 some input was set aside, 2 wrong use, 3 the model was refused, 4 a worker died"
+_EXIT = (
+    "exit status: 0 done, 1 some input was set aside, 2 wrong use, 3 the model was refused, 4 the run stopped before its end"
+)
+_COMMANDS = {
+    "clean": "text in, clean text out; records in, records out with the field cleaned",
+    "label": "label and span of every part, as JSONL, Parquet or for people",
+    "filter": "keep or drop whole documents by their quality",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except ModelError as error:
         return _fail(error, MODEL_REFUSED)
-    except WorkerLost as error:
-        return _fail(error, LOST)
+    except RunStopped as error:
+        return _fail(error, STOPPED)
     except (InputError, PolicyError) as error:
         return _fail(error, WRONG_USE)
     except BrokenPipeError:  # the reader has gone, as in `classifier label … | head`
@@ -59,60 +77,92 @@ def _fail(error: Exception, status: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="classifier", description=_DESCRIPTION, epilog=_EXIT)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    clean = commands.add_parser(
-        "clean", help="text in, clean text out; JSONL in, JSONL out with the field cleaned", epilog=_EXIT
-    )
-    clean.add_argument("--format", choices=("text", "jsonl"), help="of the output (default: that of the input)")
-    clean.set_defaults(run=_run)
-
-    label = commands.add_parser("label", help="label and span of every part, as JSONL or for people", epilog=_EXIT)
-    label.add_argument("--format", choices=("jsonl", "text"), default="jsonl", help="of the output (default jsonl)")
-    label.set_defaults(run=_run)
-
-    for name, command in (("clean", clean), ("label", label)):
-        command.set_defaults(command=name)
-        command.add_argument("files", nargs="*", metavar="FILE", help="text or JSONL; - or none: standard input")
-        command.add_argument(
-            "--input", choices=("auto", "text", "jsonl"), default="auto", help="what the files hold (default: see for yourself)"
-        )
-        command.add_argument("--text-field", default="text", metavar="NAME", help="JSONL field of the text (default text)")
-        command.add_argument("--id-field", default="id", metavar="NAME", help="JSONL field of the identifier (default id)")
-        command.add_argument(
-            "--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)"
-        )
-        command.add_argument(
-            "--keep",
-            action="append",
-            default=[],
-            choices=[str(name) for name in LABELS],
-            help="never remove this label; repeatable",
-        )
-        command.add_argument(
-            "--threshold",
-            action="append",
-            default=[],
-            metavar="LABEL=P",
-            help="remove a label from this probability; repeatable",
-        )
-
-        command.add_argument(
-            "--language-id",
-            choices=LANGUAGE_IDS,
-            default="exact",
-            help="who decides the language of a text: we, or langdetect's own detector (default exact)",
-        )
-
-        command.add_argument(
-            "--workers", type=_workers, metavar="N", help="processes for more than half a megabyte (default: all cores)"
-        )
-
+    for name, what in _COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what, epilog=_EXIT)
+        command.set_defaults(run=_run, command=name)
+        _add_input(command)
+        _add_decision(command, name)
+        _add_output(command, name)
     info = commands.add_parser("info", help="the model: languages, figures, checksum", epilog=_EXIT)
     info.add_argument("--json", action="store_true", help="the whole manifest")
+    info.add_argument("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     info.set_defaults(run=_info)
-    for command in (clean, label, info):
-        command.add_argument("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     return parser
+
+
+def _add_input(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument_group("input").add_argument
+    command.add_argument("files", nargs="*", metavar="FILE", help="files, folders, patterns; - or none: standard input")
+    add(
+        "--input",
+        choices=("auto", "text", "lines", "jsonl", "wet", "parquet"),
+        default="auto",
+        help="what the files hold: a document each, a document a line, JSON objects, WARC conversions, a table; "
+        "gzip and zstd are seen by themselves (default: look)",
+    )
+    add("--text-field", default="text", metavar="NAME", help="field of the text (default text)")
+    add("--id-field", default="id", metavar="NAME", help="field of the identifier (default id)")
+    add("--site-field", default="url", metavar="NAME", help="field of the site or address, for the report (default url)")
+    add("--max-record", type=_positive, default=32.0, metavar="MB", help="set a longer record or text file aside (default 32)")
+    add("--max-rejects", type=int, metavar="N", help="stop when more records were set aside")
+
+
+def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
+    add = command.add_argument_group("decision").add_argument
+    add("--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)")
+    labels = [str(label) for label in LABELS]
+    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
+    add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove a label from this probability; repeatable")
+    add(
+        "--language",
+        action="append",
+        default=[],
+        choices=[str(language) for language in LANGUAGES],
+        help=f"{'drop' if name == 'filter' else 'leave as they are'} documents that are mostly in another; repeatable",
+    )
+    add(
+        "--language-id",
+        choices=LANGUAGE_IDS,
+        default="exact",
+        help="who decides the language of a text: we, or langdetect's own detector (default exact)",
+    )
+    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    if name == "filter":
+        add("--min-share", type=float, metavar="P", help="drop documents with less of their text content, 0 to 1")
+        add("--min-characters", type=int, metavar="N", help="drop documents with fewer characters of content")
+        add("--max-run", type=int, metavar="N", help="drop documents with more characters of boilerplate on end")
+
+
+def _add_output(command: argparse.ArgumentParser, name: str) -> None:
+    add = command.add_argument_group("output").add_argument
+    add(
+        "--output",
+        metavar="DIR|FILE",
+        help="a folder of parts, or one file (.jsonl, .txt, .parquet, also with .gz or .zst), with a report "
+        "(default: standard output)",
+    )
+    add("--format", choices=("jsonl", "text", "parquet"), help="of the output (default: by its name, or that of the input)")
+    add("--resume", action="store_true", help="go on with a run that was interrupted")
+    if name == "clean":
+        add("--audit", action="store_true", help="write what was removed as well, so that it can be put back")
+    if name == "filter":
+        add("--dropped", action="store_true", help="write the dropped documents as well, with the reasons")
+    add("--workers", type=_workers, metavar="N", help="processes for more than half a megabyte (default: all cores)")
+    add("--shard-size", type=_positive, default=_SHARD_MB, metavar="MB", help="input of a part (default 64)")
+
+
+def _positive(argument: str) -> float:
+    number = float(argument)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{argument}: use a number above 0")
+    return number
+
+
+def _workers(argument: str) -> int:
+    number = int(argument)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} workers can do nothing: use 1 or more")
+    return number
 
 
 def _threshold(argument: str) -> tuple[Label, float]:
@@ -125,110 +175,104 @@ def _threshold(argument: str) -> tuple[Label, float]:
         ) from None
 
 
-def _workers(argument: str) -> int:
-    number = int(argument)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} workers can do nothing: use 1 or more")
-    return number
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What is done with every document: the options that workers need."""
-
-    command: str
-    format: str | None
-    text_field: str
-    id_field: str
-    model: str | None
-    policy: Policy
-    language_id: str
-
-
-_at_work: tuple[_Job, Classifier] | None = None
-
-
-def _start(job: _Job) -> None:
-    """Loads the model that `_do` uses, once a process; one that was forked has it already."""
-    global _at_work
-    if _at_work and _at_work[0] == job:
-        return
-    from classifier.pipeline import Classifier
-
-    _at_work = job, Classifier.load(job.model, policy=job.policy, language_id=job.language_id)
-
-
-def _do(group: list[Raw]) -> tuple[bytes, list[str]]:
-    """Output for a group of documents, and what of it was set aside, and why."""
-    from classifier.corpus import formats
-
-    assert _at_work
-    job, classifier = _at_work
-    parsed = [formats.parse(raw, job.text_field, job.id_field) for raw in group]
-    aside = [f"{item.where}: {item.reason}" for item in parsed if isinstance(item, formats.Reject)]
-    records = [item for item in parsed if isinstance(item, formats.Record)]
-    results = classifier.label_many([record.text for record in records])
-    return b"".join(_written(job, record, result) for record, result in zip(records, results, strict=True)), aside
-
-
-def _written(job: _Job, record: Record, result: Result) -> bytes:
-    from classifier.corpus import formats
-
-    if job.command == "label":
-        if job.format == "jsonl":
-            return formats.dump({"id": record.id, **result.as_dict()})
-        from classifier import report
-
-        return _plain("\n".join([f"{record.id}: {report.summary(result)}", *report.view(result), ""]))
-    if job.format == "jsonl" or (job.format is None and record.fields is not None):
-        fields = record.fields or {job.id_field: record.id}
-        return formats.dump({**fields, job.text_field: result.clean_text})
-    return _plain(result.clean_text)
-
-
-def _groups(names: Sequence[str], kind: str) -> Iterator[list[Raw]]:
-    from classifier.corpus import formats
-
-    group: list[Raw] = []
-    size = 0
-    for name in names:
-        for raw in formats.read(name, kind):
-            group.append(raw)
-            size += len(raw.raw)
-            if size >= _GROUP:
-                yield group
-                group, size = [], 0
-    yield group
-
-
 def _run(options: argparse.Namespace) -> int:
-    from classifier.corpus import formats, workers
-
-    names = options.files or [formats.STANDARD_INPUT]
-    formats.check(names)
-    policy = Policy(options.policy, frozenset(Label(name) for name in options.keep), dict(map(_threshold, options.threshold)))
-    job = _Job(
-        options.command, options.format, options.text_field, options.id_field, options.model, policy, options.language_id
-    )
-    number = options.workers or workers.cores()
-    if number > 1:
+    workers = options.workers or _cores()
+    if workers > 1:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is a core's worth of work
-    _start(job)
-    out = sys.stdout.buffer
-    count = 0
-    for written, aside in workers.run(_groups(names, options.input), _do, number, partial(_start, job)):
-        out.write(written)
-        for line in aside:
-            print(f"classifier: set aside: {line}", file=sys.stderr)
-        count += len(aside)
-    out.flush()
-    if count:
-        print(f"classifier: {count} set aside", file=sys.stderr)
-    return SET_ASIDE if count else DONE
+    from classifier import batch
+
+    order = batch.Batch(
+        job=_job(options),
+        names=options.files,
+        output=options.output,
+        kind=options.input,
+        resume=options.resume,
+        workers=workers,
+        shard_bytes=int(options.shard_size * _MEGA),
+        most_rejects=options.max_rejects,
+    )
+    view = _View(order.output is None)
+    try:
+        tally = batch.execute(order, sys.stdout.buffer, view.begin, view.show)
+    finally:
+        view.close()
+    if tally is None:
+        print(f"classifier: {options.output} is complete already", file=sys.stderr)
+        return DONE
+    if options.command == "filter":
+        reasons = "".join(f"; {reason}: {number:,}" for reason, number in sorted(tally.verdicts.items()))
+        print(f"classifier: {tally.written:,} of {tally.documents:,} documents kept{reasons}", file=sys.stderr)
+    if tally.set_aside:
+        print(f"classifier: {tally.set_aside} set aside", file=sys.stderr)
+    return SET_ASIDE if tally.set_aside else DONE
 
 
-def _plain(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _job(options: argparse.Namespace) -> Job:
+    from classifier.corpus.formats import Fields
+    from classifier.job import Job, Verdict
+
+    policy = Policy(options.policy, frozenset(map(Label, options.keep)), dict(map(_threshold, options.threshold)))
+    verdict = Verdict()
+    if options.command == "filter":
+        verdict = Verdict(options.min_share, options.min_characters, options.max_run)
+    return Job(
+        command=options.command,
+        format=options.format,
+        fields=Fields(options.text_field, options.id_field, options.site_field),
+        languages=frozenset(map(Language, options.language)),
+        verdict=verdict,
+        audit=getattr(options, "audit", False),
+        dropped=getattr(options, "dropped", False),
+        model=options.model,
+        policy=policy,
+        limits=Limits(record_bytes=int(options.max_record * _MEGA)),
+        language_id=options.language_id,
+    )
+
+
+class _View:
+    """What is seen of a run on standard error: what is set aside, and a bar where somebody watches."""
+
+    def __init__(self, streaming: bool) -> None:
+        self._streaming = streaming
+        self._bar: Any = None
+        self._documents = self._characters = self._removed = 0
+
+    def begin(self, size: int, done: int) -> None:
+        """Told the bytes of all input, and those that are done."""
+        if not sys.stderr.isatty() or (self._streaming and sys.stdout.isatty()):
+            return
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # its thread would be forked with the workers
+        self._bar = tqdm(total=size or None, initial=done, unit="B", unit_scale=True, dynamic_ncols=True, leave=False)
+
+    def show(self, done: Done) -> None:
+        """Told what was done."""
+        if self._streaming:
+            self._say(f"classifier: set aside: {reject}" for reject in done.rejects)
+        if self._bar is not None:
+            self._documents += done.tally.documents
+            self._characters += done.tally.characters
+            self._removed += done.tally.removed
+            share = self._removed / max(self._characters, 1)
+            self._bar.set_postfix_str(f"{self._documents:,} documents, {share:.1%} removed", refresh=False)
+            self._bar.update(max(0, done.piece.read - self._bar.n))
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _say(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            if self._bar is not None:
+                self._bar.clear()
+            print(line, file=sys.stderr)
 
 
 def _info(options: argparse.Namespace) -> int:

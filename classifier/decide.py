@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,12 +82,14 @@ class Result:
         undecided = sum(size for span, size in sizes if span.kept and span.label not in self.policy.keep)
         languages = _votes((span.language, size) for span, size in sizes)
         junk = [span for span, size in sizes if size and span.label is not Label.CONTENT]
+        runs = groupby(sizes, key=lambda pair: pair[0].label is Label.CONTENT)
         return Quality(
             characters=total,
             content_characters=content,
             content_share=round(content / max(total, 1), 4),
             kept_share=round(kept / max(total, 1), 4),
             undecided_share=round(undecided / max(total, 1), 4),
+            longest_boilerplate=max((sum(size for _, size in run) for content, run in runs if not content), default=0),
             languages={language: round(size / max(total, 1), 4) for language, size in languages if size},
             chinese_script=self.segments.chinese_script,
             worst=max(junk, key=lambda span: span.confidence, default=None),
@@ -100,11 +103,26 @@ class Result:
             "quality": self.quality.as_dict(),
         }
 
+    def near_threshold(self, distance: float) -> list[tuple[int, int, Label, float, float]]:
+        """The decisions that a small move of a threshold would change.
+
+        Returns start, end, label, the probability of removal, and how far it lies above its
+        threshold (below where it is negative), for every run where that is less than `distance`.
+        """
+        runs = self._runs
+        if runs is None:
+            return []
+        margin = runs.removal - runs.limit
+        return [
+            (int(runs.start[i]), int(runs.end[i]), LABELS[runs.label[i]], float(runs.removal[i]), float(margin[i]))
+            for i in np.flatnonzero(np.abs(margin) < distance).tolist()
+        ]
+
     @cached_property
-    def _lines(self) -> tuple[tuple[Span, ...], ...]:
-        """The spans, a tuple a paragraph."""
+    def _runs(self) -> _Runs | None:
+        """Runs of segments of one label and language inside a paragraph; None for a text without characters."""
         if not len(self.segments):
-            return ()
+            return None
         ends = np.array(self.segments.ends)
         starts = np.concatenate(([0], ends[:-1]))
         languages = np.array(self.segments.languages)
@@ -117,10 +135,25 @@ class Result:
         pooled = pool(probabilities, ends - starts, first)
         limits = thresholds(self.policy, self.presets, layout(ends - starts, languages))
         kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
-        removal = STEPS - pooled[:, kept_labels].sum(1)
-        keep = removal < limits[languages[first], labels[first]] * STEPS
-        confidence = pooled[np.arange(first.size), labels[first]] / STEPS
-        columns = (starts[first], ends[last], labels[first], languages[first], confidence, keep, paragraphs[first])
+        return _Runs(
+            start=starts[first],
+            end=ends[last],
+            label=labels[first],
+            language=languages[first],
+            confidence=pooled[np.arange(first.size), labels[first]] / STEPS,
+            removal=(STEPS - pooled[:, kept_labels].sum(1)) / STEPS,
+            limit=limits[languages[first], labels[first]],
+            paragraph=paragraphs[first],
+        )
+
+    @cached_property
+    def _lines(self) -> tuple[tuple[Span, ...], ...]:
+        """The spans, a tuple a paragraph."""
+        runs = self._runs
+        if runs is None:
+            return ()
+        keep = runs.removal < runs.limit
+        columns = (runs.start, runs.end, runs.label, runs.language, runs.confidence, keep, runs.paragraph)
         lines: list[list[Span]] = []
         line = -1
         for start, end, label, language, sure, kept, paragraph in zip(*(column.tolist() for column in columns), strict=True):
@@ -131,6 +164,19 @@ class Result:
                 lines.append([span])
                 line = paragraph
         return tuple(_close(self.text, spans) for spans in lines)
+
+
+class _Runs(NamedTuple):
+    """Columns, a row a run. removal: the probability that it belongs to no kept label; limit: from which it goes."""
+
+    start: NDArray[np.intp]
+    end: NDArray[np.intp]
+    label: NDArray[np.intp]
+    language: NDArray[np.intp]
+    confidence: NDArray[np.float64]
+    removal: NDArray[np.float64]
+    limit: NDArray[np.float64]
+    paragraph: NDArray[np.intp]
 
 
 def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDArray[np.intp]) -> NDArray[np.int64]:

@@ -55,7 +55,7 @@ class ClassifierError(Exception):
     ClassifierError
     ├── InputError        a text, record or file that cannot be read
     ├── PolicyError       a policy that contradicts itself or names what does not exist
-    ├── WorkerLost        a process of a run over several died
+    ├── RunStopped        a run over files ended before its end
     └── ModelError        a model folder that is refused
         ├── ModelNotFound     no model there
         ├── ModelDamaged      checksum, size or structure differ from the manifest
@@ -71,8 +71,8 @@ class PolicyError(ClassifierError, ValueError):
     """A policy that contradicts itself or names what does not exist."""
 
 
-class WorkerLost(ClassifierError):
-    """A process of a run over several died."""
+class RunStopped(ClassifierError):
+    """A run over files ended before its end. What stands under the name of an output is whole."""
 
 
 class ModelError(ClassifierError):
@@ -102,12 +102,16 @@ class Limits:
     batch_characters: how much text one pass of the kernel scores; temporaries of this
         size stay in the processor's cache.
     model_bytes: the largest file of a model folder that is read.
+    record_bytes: a longer record of a file of documents, or a longer text file, is set aside.
+    expansion: how many times its size a compressed file may expand; beyond, its rest is set aside.
     """
 
     segment_characters: int = 600
     document_characters: int = 1_000_000
     batch_characters: int = 64_000
     model_bytes: int = 64_000_000
+    record_bytes: int = 32_000_000
+    expansion: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,7 @@ class Quality:
         policy keeps, 0 to 1 (0 for a document without characters).
     undecided_share: the share that is labelled as what the policy removes, and kept because
         the model is not sure enough.
+    longest_boilerplate: characters of the longest run of spans that are not content.
     languages: the share of non-space characters by language path, largest first.
     chinese_script: "Hans" or "Hant", whichever most characters of the Chinese segments
         belong to, or None where there is no Chinese or no character decides.
@@ -176,6 +181,7 @@ class Quality:
     content_share: float
     kept_share: float
     undecided_share: float
+    longest_boilerplate: int
     languages: dict[Language, float]
     chinese_script: str | None
     worst: Span | None
@@ -188,6 +194,7 @@ class Quality:
             "content_share": self.content_share,
             "kept_share": self.kept_share,
             "undecided_share": self.undecided_share,
+            "longest_boilerplate": self.longest_boilerplate,
             "languages": {language.value: share for language, share in self.languages.items()},
             "chinese_script": self.chinese_script,
             "worst": self.worst.as_dict() if self.worst else None,

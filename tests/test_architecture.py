@@ -36,9 +36,26 @@ MAY_IMPORT = {
     "store": {"schema", "features", "context", "model"},
     "decide": {"schema"},
     "pipeline": {"schema", "segment", "split", "features", "model", "store", "decide"},
-    "corpus": {"schema"},
+    "corpus": set(),
+    "corpus.sources": {"schema"},
+    "corpus.formats": {"corpus.sources"},
+    "corpus.parquet": {"schema", "corpus.formats", "corpus.sources"},
+    "corpus.outputs": {"schema", "corpus.sources", "corpus.parquet"},
+    "corpus.tally": set(),
+    "corpus.workers": {"schema"},
+    "corpus.run": {"schema", *(f"corpus.{name}" for name in "sources formats parquet outputs tally".split())},
     "report": {"schema", "decide"},
-    "cli": {"schema", "decide", "pipeline", "corpus", "report"},
+    "counts": {"schema", "decide", "corpus.formats", "corpus.tally"},
+    "job": {
+        "schema",
+        "decide",
+        "pipeline",
+        "report",
+        "counts",
+        *(f"corpus.{name}" for name in "formats parquet run tally".split()),
+    },
+    "batch": {"schema", "job", "report", *(f"corpus.{name}" for name in "outputs run workers sources tally".split())},
+    "cli": {"schema", "pipeline", "report", "job", "batch", "corpus.formats", "corpus.run"},
 }
 
 

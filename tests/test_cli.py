@@ -95,7 +95,7 @@ def test_a_text_file_that_is_not_utf_8_is_set_aside(capfdbinary, tmp_path):
     file.write_bytes(b"good \xff bad")
     status, out, err = run(capfdbinary, "clean", file)
     assert (status, out) == (1, b"")
-    assert "byte 5: not UTF-8" in err
+    assert "not UTF-8: byte 6 of it" in err
 
 
 def test_a_missing_file_stops_the_run_before_anything_is_written(capfdbinary, jsonl):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import html
+import io
 import json
 import os
 import platform
@@ -31,7 +32,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from classifier import context, features, segment, split, store
 from classifier import model as stages
-from classifier.corpus import formats
+from classifier.batch import Batch, execute
+from classifier.job import Job
 from classifier.pipeline import Classifier, batches
 from classifier.schema import Limits, Segments
 from training import data
@@ -146,14 +148,12 @@ def _whole(corpus: Corpus, folder: Path) -> Tasks:
     results = classifier.label_many(corpus.texts)
     policy = results[0].policy
 
+    order = Batch(Job("clean"), [str(file)])
+
     def clean() -> object:
-        records = [formats.parse(raw) for raw in formats.read(str(file))]
-        known = [record for record in records if isinstance(record, formats.Record) and record.fields]
-        cleaned = classifier.label_many([record.text for record in known])
-        return [
-            formats.dump({**(record.fields or {}), "text": result.clean_text})
-            for record, result in zip(known, cleaned, strict=True)
-        ]
+        out = io.BytesIO()
+        execute(order, out, lambda *_: None, lambda *_: None)
+        return out.getvalue()
 
     def through() -> object:
         parsed = [json.loads(line) for line in file.read_bytes().splitlines()]

@@ -1,120 +1,338 @@
-"""Documents out of text and JSONL; what cannot be read becomes a reject with its place and reason."""
+"""Records out of files of text, JSONL and WET; what cannot be read becomes a reject with its place and reason."""
 
 from __future__ import annotations
 
 import json
-import sys
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
+from itertools import islice
+from pathlib import PurePath
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
-from classifier.schema import InputError
+from classifier.corpus.sources import PARQUET, Source, Stream, Unreadable
 
-KINDS = ("auto", "text", "jsonl")
-STANDARD_INPUT = "-"
+# A file that is one document; a document a line; a JSON object a line; CommonCrawl's extracted text.
+KINDS = ("text", "lines", "jsonl", "wet", "parquet")
 _JSONL_NAMES = {".jsonl", ".ndjson"}
+_COMPRESSED = {".gz", ".zst"}
+_BOM = b"\xef\xbb\xbf"
+_OBJECT = re.compile(rb'[ \t]*\{[ \t]*["}]')
+_SPACE = re.compile(r"[ \t\n\r]*")
+_WARC = b"WARC/1."
+_HEADER_BYTES = 65_536
+_CHUNK = 1 << 20
+_EXCERPT = 80
+
+UNREADABLE = "the file is unreadable from here to its end"
+TOO_LONG, NOT_UTF8, NOT_JSON, NO_TEXT, NOT_WARC = "too long", "not UTF-8", "not JSON", "no text", "not WARC"
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The names of a record's fields: of its text, its identifier, and the site or address it is from."""
+
+    text: str = "text"
+    id: str = "id"
+    site: str = "url"
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A document as it stands in a file. line: its number in a JSONL file, 0 for a text file, which is all of `raw`."""
+    """A record as it stands in a file.
+
+    source and relative: see `Source`. kind: one of `KINDS`. line: from 1, a record's number
+    in a WET file, 0 for a text file. offset: of its first byte in the decompressed file.
+    """
 
     source: str
+    relative: str
+    kind: str
     line: int
+    offset: int
     raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A document. `fields` is the JSON object it came from, None for a text file."""
+class Rows:
+    """Records of a Parquet file. line: the number of the first of them, from 1; batch: a pyarrow RecordBatch."""
 
-    id: Any
-    text: str
-    fields: dict[str, Any] | None
+    source: str
+    relative: str
+    line: int
+    batch: Any
+
+    @property
+    def offset(self) -> int:
+        """Rows before the first."""
+        return self.line - 1
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return int(self.batch.nbytes)
+
+    def __len__(self) -> int:
+        return int(self.batch.num_rows)
+
+    def __getitem__(self, part: slice) -> Rows:
+        start, end, _ = part.indices(len(self))
+        return Rows(self.source, self.relative, self.line + start, self.batch.slice(start, end - start))
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Input that was set aside: where it stands, and why."""
+    """Input that was set aside: where it stands, why (in words to count by, and in detail), and how it begins."""
 
-    where: str
+    source: str
+    line: int
+    offset: int
     reason: str
+    detail: str
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        """For a message."""
+        place = f"line {self.line}, byte {self.offset}" if self.line else f"byte {self.offset}"
+        return f"{self.source}, {place}: {self.reason}: {self.detail}"
+
+    def as_dict(self) -> dict[str, object]:
+        """The reject as a JSON object."""
+        return {
+            "file": self.source,
+            "line": self.line,
+            "offset": self.offset,
+            "reason": self.reason,
+            "detail": self.detail,
+            "excerpt": self.excerpt,
+        }
 
 
-def check(names: Iterable[str]) -> None:
-    """Raises InputError for the first name that is no readable file, before any work is done."""
-    for name in names:
-        if name == STANDARD_INPUT:
-            continue
-        try:
-            with Path(name).open("rb"):
-                pass
-        except OSError as error:
-            raise InputError(f"cannot read {name}: {error.strerror}") from error
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A document. fields: its JSON object, None for plain text; raw: as it stands in a file of text or JSONL."""
+
+    source: str
+    line: int
+    offset: int
+    id: Any
+    text: str
+    site: str | None
+    fields: dict[str, Any] | None
+    raw: str = ""
+    relative: str = ""
 
 
-def read(name: str, kind: str = "auto") -> Iterator[Raw]:
-    """The documents of a file, or of standard input for "-".
+def kind_of(name: str, stream: Stream, text: BinaryIO) -> str:
+    """What a file holds: by its first bytes, and by its name where they leave it open.
 
-    kind: `text` (the file is one document), `jsonl` (one JSON object a line), or `auto`: by
-    the name's ending, otherwise JSONL when the first line is a JSON object. A byte-order
-    mark is dropped and blank lines of JSONL are skipped; both hold no document.
+    stream and text: the file as `opened`, before anything was read.
     """
-    source = nullcontext(sys.stdin.buffer) if name == STANDARD_INPUT else Path(name).open("rb")  # noqa: SIM115
-    label = "standard input" if name == STANDARD_INPUT else name
-    with source as stream:
-        first = _first_line(stream)
-        if kind == "jsonl" or (kind == "auto" and (Path(name).suffix in _JSONL_NAMES or _is_object(first))):
-            for number, line in enumerate(chain([first], stream), 1):
-                if line.strip():
-                    yield Raw(label, number, line)
-        else:
-            yield Raw(label, 0, first + stream.read())
+    if stream.head.startswith(PARQUET):
+        return "parquet"
+    start = text.peek(1).removeprefix(_BOM)  # type: ignore[attr-defined]
+    if start.startswith(_WARC):
+        return "wet"
+    suffixes = [suffix for suffix in PurePath(name).suffixes if suffix not in _COMPRESSED]
+    return "jsonl" if _OBJECT.match(start) or (suffixes and suffixes[-1] in _JSONL_NAMES) else "text"
 
 
-def parse(raw: Raw, text_field: str = "text", id_field: str = "id") -> Record | Reject:
-    """The document that a file holds, or why it is none."""
-    return _object(raw, text_field, id_field) if raw.line else _text(raw)
+def read(text: BinaryIO, source: Source, kind: str, most: int, offset: int = 0, line: int = 0) -> Iterator[Raw | Reject]:
+    """The records of a decompressed file, from `offset` on, which is behind `line` of them.
 
-
-def _first_line(stream: BinaryIO) -> bytes:
-    return stream.readline().removeprefix(b"\xef\xbb\xbf")
-
-
-def _is_object(line: bytes) -> bool:
-    if not line.lstrip().startswith(b"{"):
-        return False
+    most: bytes of the longest record that is read. A byte-order mark is dropped and blank
+    lines of JSONL are skipped; both hold no document. Where the file cannot be read further,
+    its rest is one reject.
+    """
+    if offset == 0 and text.peek(1).startswith(_BOM):  # type: ignore[attr-defined]
+        offset = len(text.read(len(_BOM)))
+    records = {"text": _whole, "wet": _wet}.get(kind, _lines)(text, source, kind, most, offset, line)
     try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
+        for record in records:
+            line = record.line
+            offset = record.offset + (len(record.raw) if isinstance(record, Raw) else 0)
+            yield record
+    except (Unreadable, OSError) as error:
+        yield Reject(source.label, line + 1 if line else 0, offset, UNREADABLE, str(error))
 
 
-def _text(raw: Raw) -> Record | Reject:
+def _whole(text: BinaryIO, source: Source, kind: str, most: int, offset: int, line: int) -> Iterator[Raw | Reject]:
+    raw = text.read(most + 1)
+    if len(raw) > most:
+        yield Reject(source.label, 0, offset, TOO_LONG, _over(most), _excerpt(raw))
+    else:
+        yield Raw(source.label, source.relative, kind, line, offset, raw)
+
+
+def _lines(text: BinaryIO, source: Source, kind: str, most: int, offset: int, line: int) -> Iterator[Raw | Reject]:
+    while raw := text.readline(most + 1):
+        line += 1
+        size = len(raw)
+        if size > most:
+            more = raw
+            while not more.endswith(b"\n") and (more := text.readline(_CHUNK)):
+                size += len(more)
+            yield Reject(source.label, line, offset, TOO_LONG, _over(most), _excerpt(raw))
+        elif kind == "lines" or raw.strip():
+            yield Raw(source.label, source.relative, kind, line, offset, raw)
+        offset += size
+
+
+def _wet(text: BinaryIO, source: Source, kind: str, most: int, offset: int, line: int) -> Iterator[Raw | Reject]:
+    """Records of type `conversion` (WARC 1.1, ISO 28500, section 6.7); behind a damaged one, on at the next that begins.
+
+    By hand because a damaged length must cost its record and no more: warcio reads it as 0, and
+    takes the text for headers.
+    """
+    first = b""
+    while first := first or text.readline(_HEADER_BYTES):
+        if not first.strip():
+            offset += len(first)
+            first = b""
+            continue
+        line += 1
+        head, body, reason = _warc_record(text, first, most)
+        size = len(head) + len(body)
+        first = b""
+        if reason:
+            while (first := text.readline(_CHUNK)) and not first.startswith(_WARC):
+                size += len(first)
+            broken = "it needs WARC/1.x, a length, a blank line, and so many bytes behind it"
+            yield Reject(source.label, line, offset, reason, broken if reason == NOT_WARC else _over(most), _excerpt(head))
+        elif b"warc-type: conversion" in head.lower():
+            yield Raw(source.label, source.relative, kind, line, offset, head + body)
+        offset += size
+
+
+def _warc_record(text: BinaryIO, first: bytes, most: int) -> tuple[bytes, bytes, str]:
+    """The head and body of a record whose first line was read, and what is wrong with them."""
+    head = last = first
+    while first.startswith(_WARC) and last.strip() and len(head) < _HEADER_BYTES:
+        last = text.readline(_HEADER_BYTES)
+        head += last
+        if not last:
+            break
+    size = re.search(rb"(?im)^content-length:[ \t]*(\d{1,18})[ \t]*\r?$", head)
+    if not size or not last or last.strip():
+        return head, b"", NOT_WARC
+    if int(size[1]) > most:
+        return head, b"", TOO_LONG
+    body = text.read(int(size[1]))
+    return head, body, "" if len(body) == int(size[1]) else NOT_WARC
+
+
+def _over(most: int) -> str:
+    return f"over {most:,} bytes, see --max-record"
+
+
+def _excerpt(raw: bytes) -> str:
+    return raw[:_EXCERPT].decode("utf-8", "backslashreplace")
+
+
+def parse(raw: Raw, fields: Fields) -> Record | Reject:
+    """The document that a record holds, or why it holds none."""
     try:
-        return Record(raw.source, raw.raw.decode("utf-8"), None)
+        text = raw.raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        return Reject(f"{raw.source}, byte {error.start}", "not UTF-8")
+        return _reject(raw, NOT_UTF8, f"byte {error.start + 1} of it")
+    if raw.kind == "jsonl":
+        return _object(raw, text, fields)
+    if raw.kind == "wet":
+        return _conversion(raw, text, fields)
+    name = f"{raw.source}:{raw.line}" if raw.kind == "lines" else raw.source
+    content = text.removesuffix("\n").removesuffix("\r") if raw.kind == "lines" else text
+    return Record(raw.source, raw.line, raw.offset, name, content, None, None, text, raw.relative)
 
 
-def _object(raw: Raw, text_field: str, id_field: str) -> Record | Reject:
-    where = f"{raw.source}, line {raw.line}"
+def _object(raw: Raw, line: str, names: Fields) -> Record | Reject:
     try:
-        fields = json.loads(raw.raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        return Reject(where, f"byte {error.start + 1} of the line is not UTF-8")
+        fields = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return Reject(where, f"not JSON: {error}")
+        return _reject(raw, NOT_JSON, str(error))
     if not isinstance(fields, dict):
-        return Reject(where, f"a JSON {type(fields).__name__}, not an object")
-    if text_field not in fields:
-        return Reject(where, f"no field {text_field!r}; it has {', '.join(map(repr, list(fields)[:8]))}: see --text-field")
-    if not isinstance(fields[text_field], str):
-        return Reject(where, f"field {text_field!r} is a {type(fields[text_field]).__name__}, not a string")
-    return Record(fields.get(id_field, f"{raw.source}:{raw.line}"), fields[text_field], fields)
+        return _reject(raw, NOT_JSON, f"a {type(fields).__name__}, not an object")
+    if names.text not in fields:
+        return _reject(raw, NO_TEXT, missing("field", names.text, fields))
+    if not isinstance(fields[names.text], str):
+        return _reject(raw, NO_TEXT, f"field {names.text!r} is a {type(fields[names.text]).__name__}, not a string")
+    name = fields.get(names.id, f"{raw.source}:{raw.line}")
+    return Record(raw.source, raw.line, raw.offset, name, fields[names.text], site(fields.get(names.site)), fields, line)
+
+
+def _conversion(raw: Raw, text: str, names: Fields) -> Record:
+    head, body = re.split(r"\r?\n\r?\n", text, maxsplit=1)
+    headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in head.split("\n"))}
+    fields = {
+        names.id: headers.get("warc-record-id", f"{raw.source}:{raw.line}"),
+        "url": headers.get("warc-target-uri"),
+        "date": headers.get("warc-date"),
+        "language": headers.get("warc-identified-content-language"),
+        names.text: body,
+    }
+    return Record(raw.source, raw.line, raw.offset, fields[names.id], body, site(fields["url"]), fields)
+
+
+def missing(what: str, name: str, names: Iterable[str]) -> str:
+    """Says that a record has no such field, or a table no such column."""
+    return f"no {what} {name!r}; it has {', '.join(map(repr, islice(names, 8)))}: see --text-field"
+
+
+def _reject(raw: Raw, reason: str, detail: str) -> Reject:
+    return Reject(raw.source, raw.line, raw.offset, reason, detail, _excerpt(raw.raw))
+
+
+def site(value: object) -> str | None:
+    """The site that a field names: an address's host, other text as it is, None for what is no text."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        return (urlsplit(value).hostname or value) if "://" in value else value
+    except ValueError:
+        return value
+
+
+def rewritten(record: Record, text: str, field: str) -> bytes:
+    """The record as a line of JSONL, or as text, with another text; every other byte of it as it was."""
+    if record.fields is None:
+        return plain(text + record.raw[len(record.text) :])
+    if not record.raw:
+        return dump({**record.fields, field: text})
+    line = record.raw if record.raw.endswith("\n") else record.raw + "\n"
+    if text != record.text:
+        start, end = _place(line, field)
+        line = f"{line[:start]}{_encoded(text)}{line[end:]}"
+    return line.encode("utf-8")
+
+
+def extended(line: bytes, name: str, value: object) -> bytes:
+    """A line of JSONL, which holds an object with fields, with one field more."""
+    return line.rstrip()[:-1] + f", {json.dumps(name)}: {json.dumps(value)}}}\n".encode()
+
+
+def _place(line: str, field: str) -> tuple[int, int]:
+    """Where the value of a field stands in a line that is known to be a JSON object with that field; its last, if several."""
+    decode = json.JSONDecoder().raw_decode
+    found = (0, 0)
+    at = line.index("{") + 1
+    while True:
+        key, at = decode(line, line.index('"', at))
+        start = _SPACE.match(line, line.index(":", at) + 1).end()  # type: ignore[union-attr]
+        _, at = decode(line, start)
+        if key == field:
+            found = start, at
+        at = _SPACE.match(line, at).end()  # type: ignore[union-attr]
+        if line[at] == "}":
+            return found
+
+
+def _encoded(text: str) -> str:
+    encoded = json.dumps(text, ensure_ascii=False)
+    try:
+        encoded.encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate, which UTF-8 cannot hold
+        return json.dumps(text)
+    return encoded
 
 
 def dump(fields: dict[str, Any]) -> bytes:
@@ -123,3 +341,8 @@ def dump(fields: dict[str, Any]) -> bytes:
         return json.dumps(fields, ensure_ascii=False).encode("utf-8") + b"\n"
     except UnicodeEncodeError:
         return json.dumps(fields).encode("ascii") + b"\n"
+
+
+def plain(text: str) -> bytes:
+    """Text as UTF-8; a lone surrogate as an escape."""
+    return text.encode("utf-8", "backslashreplace")
