@@ -12,9 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from classifier.schema import InputError, Limits
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 STANDARD_INPUT = "-"
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
@@ -111,8 +114,9 @@ class Stream(io.RawIOBase):
         """Always."""
         return True
 
-    def readinto(self, into: memoryview) -> int:  # type: ignore[override]
-        """Fills `into`; returns the number of bytes, 0 at the end."""
+    def readinto(self, buffer: Buffer) -> int:
+        """Fills the buffer; returns the number of bytes, 0 at the end."""
+        into = memoryview(buffer)
         size = min(len(into), len(self._left))
         into[:size], self._left = self._left[:size], self._left[size:]
         size += cast("io.BufferedReader", self._file).readinto(into[size:])
@@ -139,7 +143,8 @@ class _Expanded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, into: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Buffer) -> int:
+        into = memoryview(buffer)
         try:
             data = self._inner.read(min(len(into), _BUFFER))
         except (EOFError, OSError, zlib.error, _zstd_error()) as error:
