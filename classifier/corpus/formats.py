@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
@@ -335,12 +336,17 @@ def _encoded(text: str) -> str:
     return encoded
 
 
-def dump(fields: dict[str, Any]) -> bytes:
+def dump(fields: Mapping[str, Any]) -> bytes:
     """A JSON object as one line of UTF-8; a lone surrogate, which UTF-8 cannot hold, as an escape."""
     try:
-        return json.dumps(fields, ensure_ascii=False).encode("utf-8") + b"\n"
+        return json.dumps(fields, ensure_ascii=False, default=as_json).encode("utf-8") + b"\n"
     except UnicodeEncodeError:
-        return json.dumps(fields).encode("ascii") + b"\n"
+        return json.dumps(fields, default=as_json).encode("ascii") + b"\n"
+
+
+def as_json(value: object) -> object:
+    """What JSON has no type for: bytes as base64, all else (dates, decimals) as it is written."""
+    return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else str(value)
 
 
 def plain(text: str) -> bytes:

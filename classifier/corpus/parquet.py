@@ -6,13 +6,12 @@ a table with the columns id, text and fields, the last one the record's other fi
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from classifier.corpus.formats import NO_TEXT, NOT_UTF8, UNREADABLE, Fields, Record, Reject, Rows, missing, site
+from classifier.corpus.formats import NO_TEXT, NOT_UTF8, UNREADABLE, Fields, Record, Reject, Rows, as_json, missing, site
 from classifier.corpus.sources import Source
 from classifier.schema import InputError
 
@@ -118,13 +117,10 @@ def _value(item: pa.Scalar) -> Any:
         return UnicodeError("not UTF-8")
 
 
-def as_json(value: object) -> object:
-    """What JSON has no type for: bytes as base64, all else (dates, decimals) as it is written."""
-    return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else str(value)
-
-
 def changed(rows: Rows, places: Sequence[int], field: str, texts: Sequence[str], why: Sequence[Sequence[str]] | None) -> bytes:
     """Some rows with other texts, and a last column that says why they were dropped, if they were."""
+    if not places:
+        return _packed(rows.batch.slice(0, 0))
     batch = rows.batch.take(pa.array(places, pa.int64()))
     column = rows.batch.schema.get_field_index(field)
     kind = rows.batch.schema.field(column)

@@ -138,7 +138,7 @@ class _Expanded(io.RawIOBase):
         self._most = most
         self._size = 0
         buffered = io.BufferedReader(stream, _BUFFER)
-        self._inner = gzip.GzipFile(fileobj=buffered) if stream.head.startswith(GZIP) else zstd_file(buffered, "rb")
+        self._inner: Any = gzip.GzipFile(fileobj=buffered) if stream.head.startswith(GZIP) else zstd_file(buffered, "rb")
 
     def readable(self) -> bool:
         return True
@@ -146,7 +146,7 @@ class _Expanded(io.RawIOBase):
     def readinto(self, buffer: Buffer) -> int:
         into = memoryview(buffer)
         try:
-            data = self._inner.read(min(len(into), _BUFFER))
+            data = self._inner.read1(len(into))  # not read(), which loses what stands before a fault
         except (EOFError, OSError, zlib.error, _zstd_error()) as error:
             raise Unreadable(f"the compressed file is damaged or cut short: {error}") from error
         self._size += len(data)
