@@ -183,11 +183,12 @@ def test_a_run_is_not_resumed_as_another(corpus, tmp_path, finished):
         execute(corpus, target, resume=True, promise=other)
 
 
-def test_a_folder_with_files_of_others_is_refused(corpus, tmp_path):
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_folder_with_files_of_others_is_refused(corpus, tmp_path, resume):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").touch()
     with pytest.raises(InputError, match="there already"):
-        execute(corpus, Target.of(f"{tmp_path}/out"))
+        execute(corpus, Target.of(f"{tmp_path}/out"), resume)
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 

@@ -214,10 +214,10 @@ def _progress(target: Target, promise: Mapping[str, Any], resume: bool) -> Progr
     if report.exists() and resume:
         _compare(json.loads(report.read_bytes()).get("run", {}), promise, where)
         return Progress(place=None)
-    if not resume and (begun.exists() or _occupied(target)):
-        if not begun.exists():
-            shutil.rmtree(target.home)
-            raise InputError(f"{where} is there already: name another output, or remove it")
+    if not begun.exists() and _occupied(target):
+        shutil.rmtree(target.home)
+        raise InputError(f"{where} is there already: name another output, or remove it")
+    if begun.exists() and not resume:
         raise InputError(f"{where} holds a run that did not end: --resume goes on with it, or remove it")
     if not begun.exists():
         outputs.write(begun, json.dumps(promise, indent=1).encode())
