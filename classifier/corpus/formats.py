@@ -300,10 +300,13 @@ def rewritten(record: Record, text: str, field: str) -> bytes:
     if not record.raw:
         return dump({**record.fields, field: text})
     line = record.raw if record.raw.endswith("\n") else record.raw + "\n"
-    if text != record.text:
-        start, end = _place(line, field)
-        line = f"{line[:start]}{_encoded(text)}{line[end:]}"
-    return line.encode("utf-8")
+    if text == record.text:
+        return line.encode("utf-8")
+    start, end = _place(line, field)
+    try:
+        return f"{line[:start]}{json.dumps(text, ensure_ascii=False)}{line[end:]}".encode()
+    except UnicodeEncodeError:  # a lone surrogate, which UTF-8 cannot hold
+        return f"{line[:start]}{json.dumps(text)}{line[end:]}".encode()
 
 
 def extended(line: bytes, name: str, value: object) -> bytes:
@@ -325,15 +328,6 @@ def _place(line: str, field: str) -> tuple[int, int]:
         at = _SPACE.match(line, at).end()  # type: ignore[union-attr]
         if line[at] == "}":
             return found
-
-
-def _encoded(text: str) -> str:
-    encoded = json.dumps(text, ensure_ascii=False)
-    try:
-        encoded.encode("utf-8")
-    except UnicodeEncodeError:  # a lone surrogate, which UTF-8 cannot hold
-        return json.dumps(text)
-    return encoded
 
 
 def dump(fields: Mapping[str, Any]) -> bytes:

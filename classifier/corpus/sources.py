@@ -45,7 +45,7 @@ class Source:
     @property
     def label(self) -> str:
         """What messages call the file."""
-        return self.name if self.path else "standard input"
+        return "standard input" if self.name == STANDARD_INPUT else self.name
 
     @property
     def size(self) -> int:

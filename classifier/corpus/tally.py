@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from statistics import median
 from typing import Any
 
@@ -79,7 +79,7 @@ class Tally:
 
     def as_dict(self) -> dict[str, Any]:
         """All counts, to be read again by `Tally(**counts)`."""
-        return asdict(self)
+        return {name.name: getattr(self, name.name) for name in fields(self)}
 
     def summary(self) -> dict[str, Any]:
         """What a report shows: shares, the sites that deviate, the most frequent strings, samples."""

@@ -10,7 +10,7 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
@@ -104,9 +104,7 @@ def _share(pieces: Iterator[Work], task: Task[Work, Done], workers: int) -> Iter
                 todo.append(slots[-1])
             if not slots:
                 return
-            for worker in crew.values():
-                if todo and worker.ready and not worker.slot:
-                    _hand(worker, todo)
+            _hand(crew, todo)
             while len(crew) < min(workers, len(todo) + sum(worker.slot is not None for worker in crew.values())):
                 worker = _hire(task)
                 crew[worker.pipe] = worker
@@ -125,6 +123,7 @@ def _share(pieces: Iterator[Work], task: Task[Work, Done], workers: int) -> Iter
                     worker.slot.results, worker.slot = message, None
                 else:
                     worker.ready = True
+            _hand(crew, todo)  # so that none waits while the results are used
             while slots and slots[0].results is not None:
                 yield from slots.popleft().results or ()
     finally:
@@ -143,13 +142,15 @@ def _hire(task: Task[Work, Done]) -> _Worker:
     return _Worker(process, ours)
 
 
-def _hand(worker: _Worker, todo: deque[_Slot[Work, Done]]) -> None:
-    worker.slot = todo.popleft()
-    try:
-        worker.pipe.send(worker.slot.piece)
-    except OSError:  # it died while idle: its end of the pipe says so when it is read
-        todo.appendleft(worker.slot)
-        worker.slot = None
+def _hand(crew: Mapping[Connection, _Worker], todo: deque[_Slot[Work, Done]]) -> None:
+    """Gives work to those who have none."""
+    for worker in crew.values():
+        if todo and worker.ready and not worker.slot:
+            try:
+                worker.pipe.send(todo[0].piece)
+            except OSError:  # it died while idle: its end of the pipe says so when it is read
+                continue
+            worker.slot = todo.popleft()
 
 
 def _message(pipe: Connection) -> Any:
