@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 
 import classifier
 from classifier import job, report
-from classifier.corpus import outputs, run, workers
-from classifier.corpus.run import Done, Piece, Progress, Target
+from classifier.corpus import outputs, pieces, run, workers
+from classifier.corpus.pieces import Piece
+from classifier.corpus.run import Done, Progress, Target
 from classifier.corpus.sources import STANDARD_INPUT, Source, expand
 from classifier.corpus.tally import Tally
 from classifier.job import Job
@@ -73,9 +74,9 @@ def execute(order: Batch, out: BinaryIO, begin: Callable[[int, int], None], show
 
 def _work(order: Batch, sources: list[Source], progress: Progress) -> Generator[Done, None, None]:
     assert progress.place
-    pieces = run.pieces(sources, order.kind, order.job.limits, order.shard_bytes, progress.place, progress.shard)
+    work = pieces.pieces(sources, order.kind, order.job.limits, order.shard_bytes, progress.place, progress.shard)
     task: workers.Task[Piece, Done] = workers.Task(partial(job.start, order.job), job.do, Piece.halve, job.give_up)
-    return workers.run(pieces, task, order.workers)
+    return workers.run(work, task, order.workers)
 
 
 def _to_stream(order: Batch, sources: list[Source], out: BinaryIO, show: Callable[[Done], None]) -> Tally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from classifier.schema import (
@@ -30,6 +30,7 @@ from classifier.schema import (
 
 if TYPE_CHECKING:
     from classifier.corpus.run import Done
+    from classifier.corpus.tally import Tally
     from classifier.job import Job
 
 DONE, SET_ASIDE, WRONG_USE, MODEL_REFUSED, STOPPED = range(5)
@@ -199,12 +200,25 @@ def _run(options: argparse.Namespace) -> int:
     if tally is None:
         print(f"classifier: {options.output} is complete already", file=sys.stderr)
         return DONE
+    for line in _closing(options, tally):
+        print(f"classifier: {line}", file=sys.stderr)
+    return SET_ASIDE if tally.set_aside else DONE
+
+
+def _closing(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
+    """What is said of a run at its end: nothing where nothing is to be said and nobody watches."""
+    from classifier.corpus.run import Target
+
     if options.command == "filter":
         reasons = "".join(f"; {reason}: {number:,}" for reason, number in sorted(tally.verdicts.items()))
-        print(f"classifier: {tally.written:,} of {tally.documents:,} documents kept{reasons}", file=sys.stderr)
+        yield f"{tally.written:,} of {tally.documents:,} documents kept{reasons}"
+    elif options.output and sys.stderr.isatty():
+        yield f"{tally.documents:,} documents, {tally.removed / max(tally.characters, 1):.1%} of their characters removed"
     if tally.set_aside:
-        print(f"classifier: {tally.set_aside} set aside", file=sys.stderr)
-    return SET_ASIDE if tally.set_aside else DONE
+        where = f": see {Target.of(options.output).beside('rejects.jsonl')}" if options.output else ""
+        yield f"{tally.set_aside} set aside{where}"
+    if options.output and sys.stderr.isatty():
+        yield f"report in {Target.of(options.output).beside('report.html')}"
 
 
 def _cores() -> int:

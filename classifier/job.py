@@ -10,7 +10,8 @@ from typing import Any
 from classifier import counts, report
 from classifier.corpus import formats
 from classifier.corpus.formats import Fields, Raw, Record, Reject, Rows
-from classifier.corpus.run import Done, Piece
+from classifier.corpus.pieces import Piece
+from classifier.corpus.run import Done
 from classifier.corpus.tally import Tally
 from classifier.decide import Result
 from classifier.pipeline import Classifier
@@ -95,7 +96,7 @@ def do(piece: Piece) -> Done:
         tally.reject(reject.reason)
     counts.add(tally, records, results, reasons, dropping=job.command == "filter")
     items = piece.items if isinstance(piece.items, Rows) else None
-    return Done(piece, _written(job, form, items, records, results, reasons), rejects, tally)
+    return Done(piece.emptied(), _written(job, form, items, records, results, reasons), rejects, tally)
 
 
 def give_up(piece: Piece, why: str) -> Done:
@@ -104,7 +105,7 @@ def give_up(piece: Piece, why: str) -> Done:
     reject = Reject(getattr(first, "source", ""), first.line, first.offset, "labelling failed", why)
     tally = Tally()
     tally.reject(reject.reason)
-    return Done(piece, {}, [reject], tally)
+    return Done(piece.emptied(), {}, [reject], tally)
 
 
 def _format(job: Job, kind: str) -> str:

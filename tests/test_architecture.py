@@ -43,7 +43,8 @@ MAY_IMPORT = {
     "corpus.outputs": {"schema", "corpus.sources", "corpus.parquet"},
     "corpus.tally": set(),
     "corpus.workers": {"schema"},
-    "corpus.run": {"schema", *(f"corpus.{name}" for name in "sources formats parquet outputs tally".split())},
+    "corpus.pieces": {"schema", *(f"corpus.{name}" for name in "sources formats parquet".split())},
+    "corpus.run": {"schema", *(f"corpus.{name}" for name in "sources formats pieces outputs tally".split())},
     "report": {"schema", "decide"},
     "counts": {"schema", "decide", "corpus.formats", "corpus.tally"},
     "job": {
@@ -52,10 +53,10 @@ MAY_IMPORT = {
         "pipeline",
         "report",
         "counts",
-        *(f"corpus.{name}" for name in "formats parquet run tally".split()),
+        *(f"corpus.{name}" for name in "formats parquet pieces run tally".split()),
     },
-    "batch": {"schema", "job", "report", *(f"corpus.{name}" for name in "outputs run workers sources tally".split())},
-    "cli": {"schema", "pipeline", "report", "job", "batch", "corpus.formats", "corpus.run"},
+    "batch": {"schema", "job", "report", *(f"corpus.{name}" for name in "outputs pieces run workers sources tally".split())},
+    "cli": {"schema", "pipeline", "report", "job", "batch", "corpus.formats", "corpus.run", "corpus.tally"},
 }
 
 

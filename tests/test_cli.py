@@ -1,6 +1,9 @@
 import json
+import os
+import pty
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -179,3 +182,25 @@ def test_no_workers_at_all_is_wrong_use(jsonl, capsys):
     with pytest.raises(SystemExit):
         cli.main(["clean", "--workers", "0", str(jsonl)])
     assert "use 1 or more" in capsys.readouterr().err
+
+
+def test_a_bar_is_shown_on_a_terminal_and_only_there(tmp_path, jsonl):
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
+    command = [sys.executable, "-m", "classifier.cli", "clean", str(jsonl), "--output", f"{tmp_path}/out.jsonl"]
+    ran = subprocess.run(command, stderr=theirs, check=True, stdout=subprocess.PIPE)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    assert "B/s" in shown
+    assert "3 documents, " in shown
+    assert "out.report.html" in shown
+    assert ran.stdout == b""
+
+
+def test_a_reject_is_named_beside_the_bar(tmp_path):
+    (tmp_path / "in.jsonl").write_text("{\n")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "classifier.cli", "clean", f"{tmp_path}/in.jsonl"]
+    subprocess.run(command, stderr=theirs, check=False, stdout=subprocess.PIPE)
+    os.close(theirs)
+    assert "set aside: " in os.read(ours, 100_000).decode()

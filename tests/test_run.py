@@ -11,8 +11,10 @@ from dataclasses import replace
 import pytest
 
 from classifier.corpus import outputs, run
+from classifier.corpus import pieces as cut
 from classifier.corpus.formats import Reject
-from classifier.corpus.run import Done, Place, Progress, Target
+from classifier.corpus.pieces import Place
+from classifier.corpus.run import Done, Progress, Target
 from classifier.corpus.sources import expand
 from classifier.corpus.tally import Tally
 from classifier.schema import InputError, Limits, RunStopped
@@ -35,7 +37,7 @@ def corpus(tmp_path):
 
 
 def pieces(sources, place=None, shard=0):
-    return list(run.pieces(sources, "auto", Limits(), SHARD, place or Place(), shard))
+    return list(cut.pieces(sources, "auto", Limits(), SHARD, place or Place(), shard))
 
 
 def do(piece):
@@ -52,7 +54,7 @@ def execute(sources, target, resume=False, most=None, stop_after=None, promise=P
     with run.begun(target, promise, resume) as progress:
         if progress.place is None:
             return None
-        work = map(do, run.pieces(sources, "auto", Limits(), SHARD, progress.place, progress.shard))
+        work = map(do, cut.pieces(sources, "auto", Limits(), SHARD, progress.place, progress.shard))
         for count, _ in enumerate(run.committed(work, target, progress, most), 1):
             if count == stop_after:
                 raise KeyboardInterrupt

@@ -68,9 +68,10 @@ class Tally:
         if len(self.strings) > 2 * _STRINGS:
             self.strings = dict(Counter(self.strings).most_common(_STRINGS))
         if len(self.sites) > 2 * _SITES:
+            rest = [self.sites.pop(_REST, [0, 0, 0])]
             order = sorted(self.sites.items(), key=lambda item: (-item[1][0], item[0]))
-            rest = [sum(column) for column in zip(*(row for _, row in order[_SITES:]), strict=True)]
-            self.sites = {**dict(order[:_SITES]), _REST: rest}
+            rest += [row for _, row in order[_SITES:]]
+            self.sites = {**dict(order[:_SITES]), _REST: [sum(column) for column in zip(*rest, strict=True)]}
 
     @property
     def set_aside(self) -> int:
