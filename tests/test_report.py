@@ -1,0 +1,33 @@
+import re
+
+import pytest
+
+from classifier import report
+from classifier.corpus.tally import Tally
+
+RUN = {"command": "clean", "model": "m", "version": "0", "policy": {"preset": "balanced"}}
+SPEED = {"documents_a_second": 1.0, "megabytes_a_second": 1.0, "seconds": 1.0}
+ATTACK = "<script>alert(1)</script> & \ud800"
+
+
+def page(tally):
+    return report.page({**tally.summary(), "run": RUN, "speed": SPEED}).decode()
+
+
+def test_text_of_documents_is_escaped_in_the_page_of_a_run():
+    sample = {"file": ATTACK, "line": 1, "label": "promo", "probability": 1, "threshold": 0.9, "removed": True, "text": ATTACK}
+    shown = page(Tally(documents=9, strings={ATTACK: 5}, sites={ATTACK: [9, 10, 1]}, samples=[[0, sample]]))
+    assert shown.count("&lt;script&gt;") == 4
+    assert "<script" not in shown
+    assert "default-src 'none'" in shown
+
+
+@pytest.mark.parametrize("tally", [Tally(), Tally(documents=5, parts={"promo en": [1, 2, 3]}, rejects={"not JSON": 1})])
+def test_every_element_of_the_page_is_closed(tally):
+    opened = []
+    for closing, name in re.findall(r"<(/?)([a-z0-9]+)", page(tally)):
+        if closing:
+            assert opened.pop() == name
+        elif name != "meta":
+            opened.append(name)
+    assert opened == []
