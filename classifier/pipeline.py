@@ -108,6 +108,36 @@ class Classifier:
         result: NDArray[np.str_] = self.classes_[self.predict_proba(texts).argmax(1)]
         return result
 
+    def fit(self, texts: Sequence[str], labels: object = None) -> Classifier:  # noqa: ARG002
+        """Learns nothing, for the model is fitted: it is here for scikit-learn's pipelines and validation."""
+        return self
+
+    def get_params(self, deep: bool = True) -> dict[str, object]:  # noqa: ARG002
+        """What `load` was called with, as scikit-learn asks for it."""
+        return {
+            "path": str(self._stored.folder),
+            "policy": self._policy,
+            "limits": self._limits,
+            "language_id": self._language_id,
+        }
+
+    def __sklearn_clone__(self) -> Classifier:
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn import utils  # only scikit-learn calls this
+
+        return utils.Tags(
+            estimator_type="classifier",
+            target_tags=utils.TargetTags(required=False),
+            classifier_tags=utils.ClassifierTags(),
+            input_tags=utils.InputTags(one_d_array=True, two_d_array=False, string=True),
+            requires_fit=False,
+        )
+
     def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
         if len(texts) == 1 and len(texts[0]) > self._limits.document_characters:
             parts = list(_parts(texts[0], self._limits.document_characters))
