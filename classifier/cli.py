@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except KeyboardInterrupt:
+        resume = ": --resume goes on with it" if getattr(options, "output", None) else ""
+        print(f"classifier: interrupted{resume}", file=sys.stderr)
         return INTERRUPTED
 
 

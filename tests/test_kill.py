@@ -96,3 +96,13 @@ def test_workers_killed_from_outside_cost_nothing(corpus, whole, tmp_path):
     assert run.wait(60) == 1
     assert kills >= 3
     assert files(tmp_path / name) == expected
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_leaves_nothing_half_written(corpus, tmp_path):
+    run = start(corpus, tmp_path / "out/")
+    while not (tmp_path / "out/.run/000000.json").exists():
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) == 130
+    assert run.stderr.read() == "classifier: interrupted: --resume goes on with it\n"
+    assert not list((tmp_path / "out").rglob("*.tmp"))
