@@ -1,4 +1,5 @@
 import gzip
+import os
 import sys
 
 import pytest
@@ -30,6 +31,8 @@ def test_a_folder_stands_for_its_files_in_order_without_hidden_ones(tmp_path):
     for name in ("b.txt", "a/z.txt", "a/.hidden", ".git/x.txt", "a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "nowhere").symlink_to("nothing")
     assert [found.relative for found in expand([str(tmp_path)])] == ["a/z.txt", "a.txt", "b.txt"]
 
 

@@ -71,6 +71,7 @@ def _expand(name: str, written: Sequence[Path]) -> list[Source]:
     path = Path(name)
     if path.is_dir():
         walked = (Path(folder, file) for folder, _, files in os.walk(path) for file in files)
+        walked = (file for file in walked if file.is_file())  # a pipe would be waited for
         found = sorted(file for file in walked if not any(part.startswith(".") for part in file.relative_to(path).parts))
         sources = [Source(str(file), file.relative_to(path).as_posix()) for file in found if not _among(file, written)]
     elif path.exists() or not glob.has_magic(name):
