@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _records(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
+def records(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    """The records of JSONL files, gzipped or not, that hold a text."""
     for file in files:
         with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as stream:
             for line in stream:
@@ -81,7 +82,7 @@ def _make(corpus: Path, files: Sequence[Path], size: float) -> float:
     text = 0
     with corpus.open("wb") as out:
         while out.tell() < size:
-            for record in _records(files):
+            for record in records(files):
                 number += 1
                 out.write(json.dumps({**record, "id": number}, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
                 text += len(record["text"].encode("utf-8", "backslashreplace"))
