@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,7 +16,7 @@ from classifier.corpus.run import Done
 from classifier.corpus.tally import Tally
 from classifier.decide import Result
 from classifier.pipeline import Classifier
-from classifier.schema import Label, Language, Limits, Policy, Quality
+from classifier.schema import Label, Language, Limits, Policy, PolicyError, Quality
 
 _EVERYTHING = Policy(keep=frozenset(Label))
 
@@ -26,11 +27,20 @@ class Verdict:
 
     share: the least share of its characters that is content, 0 to 1; characters: the fewest
     characters of content; run: the most characters of boilerplate on end.
+
+    Raises PolicyError for what is no number, is negative, or is a share above 1.
     """
 
     share: float | None = None
     characters: int | None = None
     run: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, most in (("share", self.share, 1), ("characters", self.characters, inf), ("run", self.run, inf)):
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+                raise PolicyError(f"the bound on {name} is {value!r}: use a number from 0 {'to 1' if most == 1 else 'up'}")
 
     def against(self, quality: Quality) -> list[str]:
         """Why a document is dropped; empty when it is kept."""
