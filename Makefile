@@ -16,7 +16,8 @@ test: .venv/test  ## lint, types and tests
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-slow: .venv/test  ## the tests that take minutes
+slow: .venv/test  ## the tests that take minutes; Spark and Ray need Java and half a gigabyte
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[engines]"
 	$(BIN)/pytest -m slow
 
 train: .venv/test  ## fit the shipped model again from its feature rows, in about ten minutes

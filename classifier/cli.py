@@ -86,11 +86,27 @@ def _parser() -> argparse.ArgumentParser:
         _add_input(command)
         _add_decision(command, name)
         _add_output(command, name)
+    _add_serve(commands.add_parser("serve", help="answer over HTTP (needs the extra `serve`)", epilog=_EXIT))
     info = commands.add_parser("info", help="the model: languages, figures, checksum", epilog=_EXIT)
     info.add_argument("--json", action="store_true", help="the whole manifest")
     info.add_argument("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     info.set_defaults(run=_info)
     return parser
+
+
+def _add_serve(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: this machine alone)")
+    add("--port", type=int, default=8000, help="port to listen at (default 8000)")
+    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    add("--policy", choices=PRESETS, default="balanced", help="of requests that name none (default balanced)")
+    labels = [str(label) for label in LABELS]
+    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
+    add("--max-body", type=_positive, default=8.0, metavar="MB", help="refuse larger bodies (default 8)")
+    add("--concurrency", type=int, default=256, metavar="N", help="refuse more requests at once (default 256)")
+    add("--timeout", type=_positive, default=60.0, metavar="S", help="seconds for a body, and for its answer (default 60)")
+    add("--workers", type=_workers, metavar="N", help="processes that label (default: one a core)")
+    command.set_defaults(run=_serve)
 
 
 def _add_input(command: argparse.ArgumentParser) -> None:
@@ -289,6 +305,24 @@ class _View:
             if self._bar is not None:
                 self._bar.clear()
             print(line, file=sys.stderr)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    try:
+        from classifier.adapters.http import serve
+    except ImportError as error:
+        raise InputError(str(error)) from error
+    serve(
+        options.host,
+        options.port,
+        model=options.model,
+        policy=Policy(options.policy, frozenset(map(Label, options.keep))),
+        max_body=int(options.max_body * _MEGA),
+        concurrency=options.concurrency,
+        timeout=options.timeout,
+        workers=options.workers,
+    )
+    return DONE
 
 
 def _info(options: argparse.Namespace) -> int:

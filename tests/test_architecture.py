@@ -56,6 +56,11 @@ MAY_IMPORT = {
         *(f"corpus.{name}" for name in "formats parquet pieces run tally".split()),
     },
     "batch": {"schema", "job", "report", *(f"corpus.{name}" for name in "outputs pieces run workers sources tally".split())},
+    "adapters": set(),
+    "adapters.scrapy": {"job", "pipeline", "schema"},
+    "adapters.datatrove": {"decide", "job", "pipeline", "schema"},
+    "adapters.arrow": {"schema", "pipeline", "corpus.parquet"},
+    "adapters.http": {"schema", "pipeline", *(f"adapters.http.{name}" for name in "answers meters pool requests schema".split())},
     "cli": {"schema", "pipeline", "report", "job", "batch", "corpus.formats", "corpus.run", "corpus.tally"},
 }
 
