@@ -21,7 +21,7 @@ _ADDED = pa.schema([("clean_text", pa.string()), LABELS.field("spans"), LABELS.f
 # Rows labelled at once: enough for the kernel's batches, few enough that a large table needs little memory beside itself.
 _ROWS = 256
 
-Rows = TypeVar("Rows", pa.RecordBatch, pa.Table)
+Rows = TypeVar("Rows", bound=pa.RecordBatch | pa.Table)
 
 
 def schema(input_schema: pa.Schema) -> pa.Schema:
@@ -31,7 +31,7 @@ def schema(input_schema: pa.Schema) -> pa.Schema:
     """
     taken = [name for name in _ADDED.names if name in input_schema.names]
     if taken:
-        raise InputError(f"there is a column {taken[0]!r} already: drop or rename it; there are {_listed(input_schema)}")
+        raise InputError(f"there is a column {taken[0]!r} already: drop or rename it; the columns are {_listed(input_schema)}")
     return pa.schema([*input_schema, *_ADDED], input_schema.metadata)
 
 
@@ -57,8 +57,9 @@ def annotate(
         for start in range(0, max(batch.num_rows, 1), _ROWS)
     ]
     join = pa.concat_arrays if isinstance(batch, pa.RecordBatch) else pa.chunked_array
-    added = [join([part.column(name) for part in parts]) for name in _ADDED.names]
-    return type(batch).from_arrays([*batch.columns, *added], schema=whole)
+    columns = [*batch.columns, *(join([part.column(name) for part in parts]) for name in _ADDED.names)]
+    labelled: Rows = type(batch).from_arrays(columns, schema=whole)
+    return labelled
 
 
 def annotate_batches(
@@ -95,13 +96,13 @@ def _classifier(model: str | None) -> Classifier:
 def _check(given: pa.Schema, column: str) -> None:
     fields = [given.field(index) for index in given.get_all_field_indices(column)]
     if len(fields) != 1:
-        raise InputError(f"there are {len(fields) or 'no'} columns {column!r}, not one; there are {_listed(given)}")
+        raise InputError(f"there are {len(fields) or 'no'} columns {column!r}, not one; the columns are {_listed(given)}")
     kind = fields[0].type.value_type if pa.types.is_dictionary(fields[0].type) else fields[0].type
     # A column of nulls alone is of no type where an engine guesses types batch by batch.
     holds = pa.types.is_string(kind), pa.types.is_large_string(kind), pa.types.is_string_view(kind), pa.types.is_null(kind)
     if not any(holds):
-        raise InputError(f"column {column!r} is {kind}, not string; there are {_listed(given)}")
+        raise InputError(f"column {column!r} is {kind}, not string; the columns are {_listed(given)}")
 
 
 def _listed(given: pa.Schema) -> str:
-    return ", ".join(f"{field.name!r} ({field.type})" for field in given) or "none"
+    return ", ".join(map(repr, given.names)) or "none"
