@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from classifier import Policy
 from classifier.adapters.arrow import annotate
 
 ROOT = Path(__file__).parent.parent
@@ -53,10 +54,14 @@ def documents():
 
 @pytest.fixture(scope="module")
 def rows(clf):
+    return by_library(clf, Policy())
+
+
+def by_library(clf, policy):
     """The spans, clean text and content share that the library gives, by the number of a document."""
     out = {}
     for number, text in enumerate(documents()):
-        result = clf.label(text or "")
+        result = clf.label(text or "").with_policy(policy)
         spans = [span.as_dict() for span in result.spans]
         out[number] = (text, result.clean_text, spans, result.quality.content_share) if text is not None else (None,) * 4
     return out
@@ -155,6 +160,41 @@ def test_ray_gives_every_document_the_labels_of_the_library(folder, rows):
     pytest.importorskip("ray")
     finish(start(EXAMPLES["Ray Data 1"], folder), folder)
     assert labels(folder) == rows
+
+
+def changed(name, *replacements):
+    """An example with something else in it."""
+    code = EXAMPLES[name]
+    for old, new in replacements:
+        assert code.count(old) == 1
+        code = code.replace(old, new)
+    return code
+
+
+CAREFUL = Policy.careful(keep={"legal"})
+IMPORTS = "from functools import partial\nfrom classifier import Policy\n"
+
+
+@SLOW
+def test_spark_takes_a_policy(folder, clf, rows):
+    options = "partial(annotate_batches, policy=Policy.careful(keep={'legal'})), after"
+    code = IMPORTS + changed("Spark 1", ("annotate_batches, after", options))
+    finish(start(code, folder, *submit("local[2,4]")), folder)
+    assert labels(folder) == by_library(clf, CAREFUL) != rows
+
+
+@SLOW
+def test_ray_takes_a_policy(folder, clf, rows):
+    pytest.importorskip("ray")
+    options = "map_batches(Annotate, fn_constructor_kwargs={'policy': Policy.careful(keep={'legal'})}, "
+    finish(start(IMPORTS + changed("Ray Data 1", ("map_batches(Annotate, ", options)), folder), folder)
+    assert labels(folder) == by_library(clf, CAREFUL) != rows
+
+
+def test_datasets_takes_a_policy(folder, clf, rows):
+    options = "annotate, fn_kwargs={'policy': Policy.careful(keep={'legal'})}, num_proc=2, "
+    finish(start(IMPORTS + changed("datasets 1", ("annotate, batched", options + "batched")), folder), folder)
+    assert labels(folder) == by_library(clf, CAREFUL) != rows
 
 
 def test_offsets_count_characters_as_polars_and_duckdb_do(clf):
