@@ -206,8 +206,9 @@ def test_offsets_count_characters_as_polars_and_duckdb_do(clf):
     expected = [text[span.start : span.end] for text in texts for span in clf.label(text).spans]
     spans = pl.from_arrow(labelled).explode("spans").unnest("spans")
     assert spans.select(pl.col("text").str.slice("start", pl.col("end") - pl.col("start")))["text"].to_list() == expected
+    connection = duckdb.connect()
     query = 'SELECT substring(text, s.start + 1, s."end" - s.start) FROM (SELECT text, unnest(spans) AS s FROM labelled)'
-    assert [piece for (piece,) in duckdb.connect().sql(query).fetchall()] == expected
+    assert [piece for (piece,) in connection.sql(query).fetchall()] == expected
 
 
 def test_a_lazy_polars_query_hands_over_a_frame_piece_by_piece():
