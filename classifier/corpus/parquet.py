@@ -1,4 +1,4 @@
-"""Parquet in and out; the only module that touches pyarrow.
+"""Parquet in and out, and the types that labels have in Arrow; a run touches pyarrow only here.
 
 A table that came from Parquet leaves as Parquet with one column changed. What came from elsewhere becomes
 a table with the columns id, text and fields, the last one the record's other fields as JSON.
@@ -87,13 +87,13 @@ def records(rows: Rows, names: Fields, whole: bool) -> list[Record | Reject]:
     places = [(rows.line + index, rows.offset + index) for index in range(len(rows))]
     if names.text not in columns:
         return [Reject(rows.source, *place, NO_TEXT, missing("column", names.text, columns)) for place in places]
-    texts = _values(rows.batch, names.text)
-    ids = _values(rows.batch, names.id) if names.id in columns else [f"{rows.source}:{line}" for line, _ in places]
-    sites = _values(rows.batch, names.site) if names.site in columns else [None] * len(rows)
+    texts = values(rows.batch, names.text)
+    ids = values(rows.batch, names.id) if names.id in columns else [f"{rows.source}:{line}" for line, _ in places]
+    sites = values(rows.batch, names.site) if names.site in columns else [None] * len(rows)
     found: list[Record | Reject] = []
     for index, (place, text) in enumerate(zip(places, texts, strict=True)):
         if isinstance(text, str):
-            fields = {name: _values(rows.batch.slice(index, 1), name)[0] for name in columns} if whole else None
+            fields = {name: values(rows.batch.slice(index, 1), name)[0] for name in columns} if whole else None
             found.append(Record(rows.source, *place, ids[index], text, site(sites[index]), fields))
         else:
             reason = NOT_UTF8 if isinstance(text, UnicodeError) else NO_TEXT
@@ -101,7 +101,7 @@ def records(rows: Rows, names: Fields, whole: bool) -> list[Record | Reject]:
     return found
 
 
-def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
+def values(batch: pa.RecordBatch, name: str) -> list[Any]:
     """A column's values, one that is not UTF-8 as the error that says so."""
     column = batch.column(name)
     try:
