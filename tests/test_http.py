@@ -270,6 +270,23 @@ def test_a_client_that_goes_gives_its_place_back(small):
     wait_for(lambda: "classifier_in_flight 0" in httpx.get(f"{small}/metrics").text)
 
 
+def test_a_client_that_goes_before_its_turn_is_not_worked_for():
+    with served(workers=1) as (address, _), ThreadPoolExecutor(1) as threads:
+
+        def counted():
+            return httpx.get(f"{address}/metrics").text
+
+        long = threads.submit(httpx.post, f"{address}/label", content=(PAGE + "\n") * 20_000, headers=TEXT, timeout=60)
+        wait_for(lambda: "classifier_in_flight 1" in counted())
+        with connected(address) as sock:
+            sock.sendall(head("Content-Length: 5") + b"Ships")
+            wait_for(lambda: "classifier_in_flight 2" in counted())
+        wait_for(lambda: 'status="499"' in counted())
+        assert long.result().status_code == 200
+        assert httpx.post(f"{address}/label", content="", headers=TEXT, timeout=60).status_code == 200
+        assert "classifier_documents_total 2" in counted()
+
+
 def test_its_processes_end_with_it():
     with served(workers=2) as (_, process):
         children = psutil.Process(process.pid).children(recursive=True)
