@@ -103,9 +103,9 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     labels = [str(label) for label in LABELS]
     add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
     add("--max-body", type=_positive, default=8.0, metavar="MB", help="refuse larger bodies (default 8)")
-    add("--concurrency", type=int, default=256, metavar="N", help="refuse more requests at once (default 256)")
+    add("--concurrency", type=_at_least_one, default=256, metavar="N", help="refuse more requests at once (default 256)")
     add("--timeout", type=_positive, default=60.0, metavar="S", help="seconds for a body, and for its answer (default 60)")
-    add("--workers", type=_workers, metavar="N", help="processes that label (default: one a core)")
+    add("--workers", type=_at_least_one, metavar="N", help="processes that label (default: one a core)")
     command.set_defaults(run=_serve)
 
 
@@ -166,7 +166,7 @@ def _add_output(command: argparse.ArgumentParser, name: str) -> None:
         add("--audit", action="store_true", help="write what was removed as well, so that it can be put back")
     if name == "filter":
         add("--dropped", action="store_true", help="write the dropped documents as well, with the reasons")
-    add("--workers", type=_workers, metavar="N", help="processes for more than half a megabyte (default: all cores)")
+    add("--workers", type=_at_least_one, metavar="N", help="processes for more than half a megabyte (default: all cores)")
     add("--shard-size", type=_positive, default=_SHARD_MB, metavar="MB", help="input of a part (default 64)")
 
 
@@ -177,10 +177,10 @@ def _positive(argument: str) -> float:
     return number
 
 
-def _workers(argument: str) -> int:
+def _at_least_one(argument: str) -> int:
     number = int(argument)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} workers can do nothing: use 1 or more")
+        raise argparse.ArgumentTypeError(f"{number} can do nothing: use 1 or more")
     return number
 
 
@@ -309,7 +309,7 @@ class _View:
 
 def _serve(options: argparse.Namespace) -> int:
     try:
-        from classifier.adapters.http import serve
+        from classifier.adapters.http.service import serve
     except ImportError as error:
         raise InputError(str(error)) from error
     serve(

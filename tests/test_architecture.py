@@ -60,8 +60,21 @@ MAY_IMPORT = {
     "adapters.scrapy": {"job", "pipeline", "schema"},
     "adapters.datatrove": {"decide", "job", "pipeline", "schema"},
     "adapters.arrow": {"schema", "pipeline", "corpus.parquet"},
-    "adapters.http": {"schema", "pipeline", *(f"adapters.http.{name}" for name in "answers meters pool requests schema".split())},
-    "cli": {"schema", "pipeline", "report", "job", "batch", "corpus.formats", "corpus.run", "corpus.tally"},
+    "adapters.http": set(),
+    "adapters.http.answers": {"schema", "pipeline", "corpus.formats", "corpus.sources"},
+    "adapters.http.pool": {"schema", "pipeline", "adapters.http.answers"},
+    "adapters.http.requests": {"adapters.http.answers", "adapters.http.pool"},
+    "adapters.http.schema": {"schema"},
+    "adapters.http.meters": set(),
+    "adapters.http.service": {
+        "schema",
+        "pipeline",
+        *(f"adapters.http.{name}" for name in "answers pool requests schema meters".split()),
+    },
+    "cli": {
+        *"schema pipeline report job batch adapters.http.service".split(),
+        *(f"corpus.{name}" for name in "formats run tally".split()),
+    },
 }
 
 

@@ -23,7 +23,8 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from classifier import Policy
-from classifier.adapters import http, http_meters, http_pool
+from classifier.adapters.http import pool as processes
+from classifier.adapters.http import service
 
 NEWS = (
     "Ships waited for a berth on Monday, the port authority said, because ice had closed two of the three basins. "
@@ -32,7 +33,7 @@ NEWS = (
 PAGE = f"{NEWS}\n\nSubscribe to our newsletter today and never miss a story!\n\n版权所有，未经授权不得转载。"
 CHINESE = "港务局周一表示，由于两个港池被冰封住，多艘货船在锚地等候泊位。\n\n扫码关注我们的公众号，第一时间获取港口快讯！"
 TEXT, JSON, LINES = ({"content-type": kind} for kind in ("text/plain", "application/json", "application/x-ndjson"))
-PAGE_OF_DOCS = Path(http_meters.__file__).with_name("http.md")
+PAGE_OF_DOCS = Path(service.__file__).parent.with_suffix(".md")
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def served(**options):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    code = "import pickle; from classifier.adapters.http import serve; "
+    code = "import pickle; from classifier.adapters.http.service import serve; "
     code += f"serve(port={port}, **pickle.loads({pickle.dumps(options)!r}))"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     try:
@@ -298,7 +299,7 @@ def test_its_processes_end_with_it():
 
 
 def test_a_refused_model_stops_it_before_it_listens(tmp_path):
-    code = f"from classifier.adapters.http import serve; serve(port=0, model={str(tmp_path)!r})"
+    code = f"from classifier.adapters.http.service import serve; serve(port=0, model={str(tmp_path)!r})"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 1
     assert "ModelNotFound" in ran.stderr
@@ -309,8 +310,8 @@ def test_health_says_how_many_processes_are_ready(base):
 
 
 def test_health_is_not_ready_without_a_model():
-    api = http.app()
-    api.state.pool = http_pool.Pool(None, 1.0, None)
+    api = service.app()
+    api.state.pool = processes.Pool(None, 1.0, None)
 
     async def health():
         async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x") as client:
@@ -339,13 +340,13 @@ def test_metrics_count_requests_documents_and_characters(base):
 
 
 def test_a_missing_library_is_named_with_the_extra():
-    code = "import sys; sys.modules['fastapi'] = None; import classifier.adapters.http"
+    code = "import sys; sys.modules['fastapi'] = None; import classifier.adapters.http.service"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "pip install 'boilerplate-classifier[serve]'" in ran.stderr
 
 
 def test_the_processes_that_label_do_not_load_fastapi():
-    code = "import sys, classifier.adapters.http_pool; print('fastapi' in sys.modules or 'pydantic' in sys.modules)"
+    code = "import sys, classifier.adapters.http.pool; print('fastapi' in sys.modules or 'pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 

@@ -72,7 +72,7 @@ if __name__ == "__main__":
 """
 _HTTP = """
 import json, subprocess, sys, time, urllib.request
-serve = "from classifier.adapters.http import serve; serve(port=8765, workers=1, max_body=64_000_000)"
+serve = "from classifier.adapters.http.service import serve; serve(port=8765, workers=1, max_body=64_000_000)"
 server = subprocess.Popen([sys.executable, "-c", serve], stderr=subprocess.DEVNULL)
 try:
     for _ in range(600):

@@ -17,11 +17,11 @@ except ImportError as error:
     raise ImportError("serving needs FastAPI and uvicorn: pip install 'boilerplate-classifier[serve]'") from error
 
 from classifier import __version__
-from classifier.adapters import http_meters as meters
-from classifier.adapters import http_pool
-from classifier.adapters.http_answers import Work
-from classifier.adapters.http_requests import answer_of, body_of, kind_of
-from classifier.adapters.http_schema import Cleaned, Labelled, described
+from classifier.adapters.http import meters
+from classifier.adapters.http import pool as processes
+from classifier.adapters.http.answers import Work
+from classifier.adapters.http.requests import answer_of, body_of, kind_of
+from classifier.adapters.http.schema import Cleaned, Labelled, described
 from classifier.pipeline import Classifier
 from classifier.schema import Label, Policy
 
@@ -58,9 +58,9 @@ def app(
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
-        api.state.pool = http_pool.start(model, workers or _cores(), timeout)
+        api.state.pool = processes.start(model, workers or _cores(), timeout)
         yield
-        http_pool.close(api.state.pool)
+        processes.close(api.state.pool)
 
     async def answered(command: str, request: Request, choice: _Choice) -> Response:
         kind = kind_of(request)

@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
-from classifier.adapters import http_pool
-from classifier.adapters.http_answers import Answer, Work
+from classifier.adapters.http.answers import Answer, Work
+from classifier.adapters.http.pool import Pool, ask
 
 _KINDS = {"text/plain": "text", "application/json": "json", "application/x-ndjson": "jsonl"}
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^";\s]+)', re.I)
@@ -49,9 +49,9 @@ async def body_of(request: Request, most: int, seconds: float) -> bytes:
     return bytes(body)
 
 
-async def answer_of(request: Request, pool: http_pool.Pool, work: Work, seconds: float) -> Answer:
+async def answer_of(request: Request, pool: Pool, work: Work, seconds: float) -> Answer:
     """What a process makes of the work; dropped when the time is over or the client goes before one has begun."""
-    done = asyncio.get_running_loop().run_in_executor(pool.threads, http_pool.ask, pool, work)
+    done = asyncio.get_running_loop().run_in_executor(pool.threads, ask, pool, work)
     gone = asyncio.ensure_future(_gone(request))
     both: set[asyncio.Future[Any]] = {done, gone}
     try:

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 
-from classifier.adapters.http_answers import Answer, Work, answer, failed
+from classifier.adapters.http.answers import Answer, Work, answer, failed
 from classifier.pipeline import Classifier
 from classifier.schema import Policy
 
