@@ -76,7 +76,7 @@ def find(text: str, starts: NDArray[np.int64], stops: NDArray[np.int64], room: N
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     classes = look_up(_CLASSES, points)
     blank = classes == _BLANK
-    words = np.flatnonzero(~blank[1:] & blank[:-1]) + 1
+    words = np.flatnonzero(~blank & np.concatenate(([True], blank))[:-1])
     capitals = np.concatenate(([False], classes[words] == _UPPER, [False, False]))
     kind = np.full(words.size, -1, np.int8)
     kind[classes[words] == _HAN] = 2

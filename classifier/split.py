@@ -29,8 +29,8 @@ from classifier.schema import LANGUAGES, Language, Segments
 # no more borders between annotated units (`python -m training.evaluate`).
 SHORTEST_PART = 4
 SHORTEST = np.array([12 if name is Language.ZH else 24 for name in LANGUAGES])
-# Between documents, so that no word of one is read as a neighbour of another's.
-_GAP = "\n.\n"
+# Between documents, so that no word of one is read as a neighbour of another's, nor as the second behind it.
+_GAP = "\n.\n.\n"
 _HAN = re.compile("[\u3400-\u9fff]")
 
 # What speaks for a cut: `gap`, how much better two labels fit the two sides than one fits both,

@@ -256,7 +256,9 @@ def test_a_process_that_dies_is_replaced_and_its_work_done_again():
 
 def test_a_body_that_two_processes_die_of_is_given_up_and_the_service_goes_on():
     with served(workers=1) as (address, process), ThreadPoolExecutor(1) as threads:
-        long = threads.submit(httpx.post, f"{address}/label", content=(PAGE + "\n") * 20_000, headers=TEXT, timeout=60)
+        long = threads.submit(
+            httpx.post, f"{address}/label", content=(PAGE + "\n") * (7_000_000 // len(PAGE.encode())), headers=TEXT, timeout=60
+        )
         wait_for(lambda: "classifier_in_flight 1" in httpx.get(f"{address}/metrics").text)
         kill_one(process, [kill_one(process)])
         assert long.result().status_code == 500

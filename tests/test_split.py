@@ -46,6 +46,25 @@ def test_a_document_is_cut_alike_alone_and_in_any_batch(model):
     assert split_all(model, TEXTS) == [split_all(model, [text])[0] for text in TEXTS]
 
 
+def places(model, texts):
+    """What is found in each text: offset, kind and marks of every place where a piece may begin."""
+    found, _, offsets = split.take_apart(model, texts, [segment.cut(text) for text in texts])
+    owner = np.searchsorted(offsets, found.at, side="right") - 1
+    return [
+        [(found.at[i] - offsets[number], found.kind[i], *found.marks[i]) for i in np.flatnonzero(owner == number)]
+        for number in range(len(texts))
+    ]
+
+
+WORDS = "Jim Mara the port Subscribe now lowerUpper 港口 said Today .".split()
+
+
+@given(texts=st.lists(st.lists(st.sampled_from(WORDS), min_size=4, max_size=14).map(" ".join), min_size=2, max_size=4))
+@settings(max_examples=200, deadline=None)
+def test_words_at_either_end_of_a_document_say_nothing_of_its_neighbours(model, texts):
+    assert places(model, texts) == [places(model, [text])[0] for text in texts]
+
+
 def test_a_cut_without_a_find_comes_back_as_it_was(model):
     cut = segment.cut("Ships wait.")
     assert split.split(model, ["Ships wait."], [cut])[0] is cut

@@ -56,6 +56,7 @@ def test_a_model_trained_on_a_few_documents_learns_them(tmp_path, capsys, few):
     assert "Fitted on" in (tmp_path / "model" / "MODEL_CARD.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_model_is_fitted_from_feature_rows_alone_and_with_documents_beside(tmp_path, few):
     corpus(tmp_path / "train.jsonl.gz")
     corpus(tmp_path / "dev.jsonl.gz", sites=2)
