@@ -122,9 +122,9 @@ def test_wrong_arguments_are_wrong_use(arguments, capsys):
     assert "usage" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["clean", "label", "info"])
+@pytest.mark.parametrize("command", ["clean", "label", "info", "serve"])
 def test_a_refused_model_has_a_status_of_its_own(capfdbinary, tmp_path, jsonl, command):
-    status, _, err = run(capfdbinary, command, *([] if command == "info" else [jsonl]), "--model", tmp_path)
+    status, _, err = run(capfdbinary, command, *([jsonl] if command in ("clean", "label") else []), "--model", tmp_path)
     assert status == 3
     assert "no model at" in err
 

@@ -5,6 +5,7 @@ import os
 import pickle
 import random
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -288,6 +289,22 @@ def test_a_client_that_goes_before_its_turn_is_not_worked_for():
         assert long.result().status_code == 200
         assert httpx.post(f"{address}/label", content="", headers=TEXT, timeout=60).status_code == 200
         assert "classifier_documents_total 2" in counted()
+
+
+def test_the_command_serves_with_the_policy_that_it_is_given():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "classifier.cli", "serve", "--port", str(port), "--workers", "1"]
+    keep = [part for label in ("promo", "legal", "navigation") for part in ("--keep", label)]
+    with subprocess.Popen([*command, *keep], stderr=subprocess.DEVNULL) as process:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(lambda: is_ready(address))
+            assert httpx.post(f"{address}/clean", content=PAGE, headers=TEXT, timeout=60).json()["text"] == PAGE
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 def test_its_processes_end_with_it():

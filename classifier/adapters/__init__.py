@@ -1,1 +1,1 @@
-"""Other people's frameworks to this library: one thin module each, which imports its framework."""
+"""Ways in from other programs: a thin module a library, which imports that library; a page beside it says how."""
