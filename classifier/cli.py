@@ -195,7 +195,9 @@ def _threshold(argument: str) -> tuple[Label, float]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    workers = options.workers or _cores()
+    from classifier.corpus.workers import cores
+
+    workers = options.workers or cores()
     if workers > 1:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is a core's worth of work
     from classifier import batch
@@ -237,10 +239,6 @@ def _closing(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
         yield f"{tally.set_aside} set aside{where}"
     if options.output and sys.stderr.isatty():
         yield f"report in {Target.of(options.output).beside('report.html')}"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _job(options: argparse.Namespace) -> Job:

@@ -112,7 +112,7 @@ def do(piece: Piece) -> Done:
 def give_up(piece: Piece, why: str) -> Done:
     """A record that cannot be labelled, set aside."""
     first = piece.first
-    reject = Reject(getattr(first, "source", ""), first.line, first.offset, "labelling failed", why)
+    reject = Reject(first.source, first.line, first.offset, "labelling failed", why)
     tally = Tally()
     tally.reject(reject.reason)
     return Done(piece.emptied(), {}, [reject], tally)

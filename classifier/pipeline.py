@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,13 @@ class Classifier:
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
         for text, cut, start in zip(texts, cuts, rows.documents[:-1].tolist(), strict=True):
             yield text, cut, scores[start : start + len(cut)]
+
+
+# Without a lock: a process forked while another thread holds one would wait for ever. Two threads may load twice.
+@cache
+def loaded(model: str | None) -> Classifier:
+    """The classifier of a model folder, the shipped one without, loaded once a process: for what travels to workers."""
+    return Classifier.load(model)
 
 
 def batches(texts: Iterable[str], limits: Limits) -> Iterator[list[str]]:

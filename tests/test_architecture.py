@@ -69,11 +69,12 @@ MAY_IMPORT = {
     "adapters.http.service": {
         "schema",
         "pipeline",
+        "corpus.workers",
         *(f"adapters.http.{name}" for name in "answers pool requests schema meters".split()),
     },
     "cli": {
         *"schema pipeline report job batch adapters.http.service".split(),
-        *(f"corpus.{name}" for name in "formats run tally".split()),
+        *(f"corpus.{name}" for name in "formats run tally workers".split()),
     },
 }
 

@@ -6,7 +6,7 @@ from functools import partial
 import pyarrow as pa
 import pytest
 
-from classifier import InputError, ModelError, Policy
+from classifier import Classifier, InputError, ModelError, Policy
 from classifier.adapters import arrow
 from classifier.adapters.arrow import annotate, annotate_batches, schema
 from classifier.corpus.parquet import LABELS
@@ -132,12 +132,12 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
 def test_a_model_is_loaded_once_a_process_for_any_policy(clf, monkeypatch):
     loads = []
-    arrow._classifier.cache_clear()
-    monkeypatch.setattr(arrow.Classifier, "load", lambda model: loads.append(model) or clf)
+    arrow.loaded.cache_clear()
+    monkeypatch.setattr(Classifier, "load", lambda model: loads.append(model) or clf)
     for policy in (None, Policy.careful(), Policy(thresholds={"promo": 0.5})):
         annotate(batch(), policy=policy)
         annotate(batch(), policy=policy, model="models/mine")
-    arrow._classifier.cache_clear()
+    arrow.loaded.cache_clear()
     assert loads == [None, "models/mine"]
 
 

@@ -98,7 +98,7 @@ def test_two_workers_drop_what_is_below_quality_count_why_and_write_it_as_it_was
 
 
 def test_a_worker_loads_the_model_once_for_all_of_its_tasks(crawl, monkeypatch):
-    adapter._classifier.cache_clear()
+    adapter.loaded.cache_clear()
     loads = []
     load = Classifier.load
     monkeypatch.setattr(Classifier, "load", lambda model: loads.append(model) or load(model))
@@ -107,11 +107,11 @@ def test_a_worker_loads_the_model_once_for_all_of_its_tasks(crawl, monkeypatch):
 
 
 def test_a_step_is_shipped_without_a_model():
-    adapter._classifier.cache_clear()
+    adapter.loaded.cache_clear()
     step = BoilerplateFilter(Policy(thresholds={Label.PROMO: 0.8}), labels="labels", min_share=0.5)
     data = pickle.dumps(step)
     assert len(data) < 2_000
-    assert adapter._classifier.cache_info().misses == 0
+    assert adapter.loaded.cache_info().misses == 0
     assert pickle.loads(data).filter_batch(documents(TEXTS)) == step.filter_batch(documents(TEXTS))
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import Any, TypeVar
 
-from classifier.pipeline import Classifier
+from classifier.pipeline import loaded
 from classifier.schema import InputError, Policy
 
 try:
@@ -75,7 +74,7 @@ def annotate_batches(
 
 
 def _labels(texts: list[Any], policy: Policy, model: str | None) -> pa.RecordBatch:
-    results = iter(_classifier(model).label_many([text for text in texts if isinstance(text, str)]))
+    results = iter(loaded(model).label_many([text for text in texts if isinstance(text, str)]))
     rows: list[dict[str, object]] = []
     for text in texts:
         if isinstance(text, str):
@@ -85,12 +84,6 @@ def _labels(texts: list[Any], policy: Policy, model: str | None) -> pa.RecordBat
         else:
             rows.append({})
     return pa.RecordBatch.from_pylist(rows, _ADDED)
-
-
-# Without a lock: a process forked while another thread holds one would wait for ever. Two threads may load twice.
-@cache
-def _classifier(model: str | None) -> Classifier:
-    return Classifier.load(model)
 
 
 def _check(given: pa.Schema, column: str) -> None:

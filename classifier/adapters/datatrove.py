@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 try:
     from datatrove.data import Document
@@ -14,14 +13,8 @@ except ImportError as error:
 
 from classifier.decide import Result
 from classifier.job import Verdict
-from classifier.pipeline import Classifier
+from classifier.pipeline import loaded
 from classifier.schema import Policy
-
-
-@cache
-def _classifier(model: str | None) -> Classifier:
-    """Loaded by the first batch, once a process: every task gets a copy of the step, and a worker does many tasks."""
-    return Classifier.load(model)
 
 
 class BoilerplateFilter(BaseFilter):  # type: ignore[misc] # datatrove ships no type information
@@ -71,7 +64,7 @@ class BoilerplateFilter(BaseFilter):  # type: ignore[misc] # datatrove ships no 
     def filter_batch(self, batch: Sequence[Document]) -> list[bool | tuple[bool, str]]:
         """For each document True, or False and the reason; what is kept is cleaned in place."""
         texts = [doc.text if isinstance(doc.text, str) else "" for doc in batch]
-        results = _classifier(self.model).label_many(texts)
+        results = loaded(self.model).label_many(texts)
         return [self._judged(doc, result.with_policy(self.policy)) for doc, result in zip(batch, results, strict=True)]
 
     def _judged(self, doc: Document, result: Result) -> bool | tuple[bool, str]:

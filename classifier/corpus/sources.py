@@ -89,7 +89,7 @@ def _expand(name: str, written: Sequence[Path]) -> list[Source]:
 
 
 def _among(file: Path, written: Sequence[Path]) -> bool:
-    return any(file.resolve().is_relative_to(path) for path in written)
+    return bool(written) and any(map(file.resolve().is_relative_to, written))
 
 
 def _check(name: str) -> None:

@@ -7,6 +7,7 @@ process that is killed while it writes leaves half a message in it, which is wai
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 from collections import deque
@@ -26,6 +27,11 @@ Done = TypeVar("Done")
 _IN_FLIGHT = 2
 # Processes that may die in a row before they have begun to work.
 _FALSE_STARTS = 3
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

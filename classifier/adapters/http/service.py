@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
@@ -22,6 +21,7 @@ from classifier.adapters.http import pool as processes
 from classifier.adapters.http.answers import Work
 from classifier.adapters.http.requests import answer_of, body_of, kind_of
 from classifier.adapters.http.schema import Cleaned, Labelled, described
+from classifier.corpus.workers import cores
 from classifier.pipeline import Classifier
 from classifier.schema import Label, Policy
 
@@ -58,7 +58,7 @@ def app(
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
-        api.state.pool = processes.start(model, workers or _cores(), timeout)
+        api.state.pool = processes.start(model, workers or cores(), timeout)
         yield
         processes.close(api.state.pool)
 
@@ -116,7 +116,3 @@ def serve(host: str = "127.0.0.1", port: int = 8000, *, model: str | None = None
     service = app(model=model, **options)
     wait = math.ceil(options.get("timeout", TIMEOUT))
     uvicorn.run(service, host=host, port=port, http="h11", access_log=False, timeout_graceful_shutdown=wait)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
