@@ -22,6 +22,7 @@ from classifier.schema import LABELS, LANGUAGES, PROSE, Label
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
 SCORE_STEPS = 16
 SCORE_LIMIT = 127
+SURE = np.eye(len(LABELS), dtype=np.int64) * 2 * SCORE_LIMIT - SCORE_LIMIT
 INPUT_LIMIT = 2 * SCORE_LIMIT  # no input is larger
 INPUTS = 164  # columns that context_inputs() makes
 FLAG = 10  # a mark that is either there or not, about as large as the other inputs
@@ -78,6 +79,12 @@ def steps(logits: NDArray[np.float64]) -> Column:
     centre = (logits[:, 0] + logits[:, 1] + logits[:, 2] + logits[:, 3]) / 4
     scaled = np.rint((logits - centre[:, None]) * SCORE_STEPS)
     return np.clip(scaled, -SCORE_LIMIT, SCORE_LIMIT).astype(np.int64)
+
+
+def told(scores: Column, known: Column) -> Column:
+    """Scores in which a segment whose label is known, an index into LABELS (-1 where it is not), is as sure of it as can be."""
+    surest = SURE[np.maximum(known, 0)]
+    return np.where(known[:, None] >= 0, surest, scores)
 
 
 def evidence(rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> Column:

@@ -1,0 +1,166 @@
+"""Files of documents to profiles of their sites: `classifier profile`.
+
+Documents are labelled and seen in groups, by as many workers as there are, and what was seen is added up:
+the profiles are the same in any order and any grouping.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier import features, job, sites
+from classifier.corpus import pieces, workers
+from classifier.corpus.formats import Record, Reject
+from classifier.corpus.pieces import Piece
+from classifier.corpus.sources import STANDARD_INPUT, expand
+from classifier.decide import Result
+from classifier.job import Job
+from classifier.schema import LABELS, InputError
+from classifier.sites import Profiles, SiteProfile
+
+# Documents whose segments are digested together.
+_TOGETHER = 64
+_NUMBERS = 1 + 3 * len(LABELS)
+
+
+@dataclass(slots=True)
+class Sighted:
+    """What was seen of one site.
+
+    counts: documents, then a number a label of characters, of shares and of their squares, as in `SiteProfile`.
+    held: the digests of the segments of the documents that are compared, by a digest of each document's text.
+    """
+
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_NUMBERS, np.int64))
+    held: dict[int, NDArray[np.uint64]] = field(default_factory=dict)
+
+    def compare(self, most: int) -> None:
+        """Compares so many documents at most: those with the lowest digests."""
+        if len(self.held) > most:
+            self.held = {name: self.held[name] for name in sorted(self.held)[:most]}
+
+
+@dataclass(slots=True)
+class Sightings:
+    """What was seen of sites. most: documents of one that are compared; unnamed: documents that name no site."""
+
+    sites: dict[str, Sighted] = field(default_factory=dict)
+    most: int = sites.COMPARED
+    documents: int = 0
+    unnamed: int = 0
+
+    def add(self, other: Sightings) -> None:
+        """Adds what was seen elsewhere."""
+        self.documents += other.documents
+        self.unnamed += other.unnamed
+        self.most = min(self.most, other.most)
+        for name, theirs in other.sites.items():
+            mine = self.sites.setdefault(name, Sighted())
+            mine.counts += theirs.counts
+            mine.held |= theirs.held
+            if len(mine.held) > 2 * self.most:
+                mine.compare(self.most)
+        self._bound()
+
+    def _bound(self) -> None:
+        if len(self.sites) > 2 * sites.SITES:
+            order = sorted(self.sites, key=lambda name: (-int(self.sites[name].counts[0]), name))
+            self.sites = {name: self.sites[name] for name in order[: sites.SITES]}
+        # Held documents only become more, so that the last bound is the same in whatever order they come.
+        while self.most > sites.FEWEST and sum(min(len(seen.held), self.most) for seen in self.sites.values()) > sites.HELD:
+            self.most //= 2
+            for seen in self.sites.values():
+                seen.compare(self.most)
+
+    def profiles(self) -> Profiles:
+        """The profiles of the sites with documents enough to repeat anything."""
+        found = {}
+        for name, seen in sorted(self.sites.items()):
+            documents, *numbers = seen.counts.tolist()
+            if documents >= sites.LEAST_DOCUMENTS:
+                seen.compare(self.most)
+                size = len(LABELS)
+                columns = (tuple(numbers[start : start + size]) for start in range(0, 3 * size, size))
+                found[name] = SiteProfile(documents, *columns, _repeated(list(seen.held.values())))
+        return Profiles(found)
+
+
+def _repeated(held: Sequence[NDArray[np.uint64]]) -> dict[int, int]:
+    digests, times = np.unique(np.concatenate(held), return_counts=True)
+    many = times >= sites.LEAST_DOCUMENTS
+    return sites.most_frequent(dict(zip(digests[many].tolist(), times[many].tolist(), strict=True)))
+
+
+def observe(results: Sequence[Result], hosts: Iterable[str | None]) -> Sightings:
+    """What labelled documents show of their sites."""
+    seen = Sightings(documents=len(results))
+    named = [(host, result) for host, result in zip(hosts, results, strict=True) if host and len(result.segments)]
+    seen.unnamed = len(results) - len(named)
+    for start in range(0, len(named), _TOGETHER):
+        group = named[start : start + _TOGETHER]
+        rows = features.rows([result.text for _, result in group], [result.segments for _, result in group])
+        digests = sites.digests(rows)
+        for (host, result), first, stop in zip(group, rows.documents[:-1], rows.documents[1:], strict=True):
+            site = seen.sites.setdefault(host, Sighted())
+            site.counts += sites.counts(result.segments, result.probabilities)
+            own = np.unique(digests[first:stop])
+            site.held[_name(result.text)] = own[own > 0][: sites.SEGMENTS]
+    return seen
+
+
+def _name(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+class Gathered(NamedTuple):
+    """Of a piece of input: the piece without its records, what was set aside of it, and what was seen."""
+
+    piece: Piece
+    rejects: list[Reject]
+    seen: Sightings
+
+
+def gather(
+    names: Sequence[str], made: Job, kind: str, processes: int, begin: Callable[[int], None], show: Callable[[Gathered], None]
+) -> Sightings:
+    """Reads and labels files of documents, and returns what was seen of their sites.
+
+    names: files, folders, patterns; standard input where there are none. made: the fields, the model and the limits.
+    kind: what the files hold, "auto" to look. begin: told the bytes of all files; show: told every piece.
+    Raises InputError for what cannot be read, and when no document names a site; ModelError for a refused model.
+    """
+    made = replace(made, command="profile", rules=None, profiles=None)
+    sources = expand(names or [STANDARD_INPUT])
+    job.start(made)
+    begin(sum(source.size for source in sources))
+    work = pieces.pieces(sources, kind, made.limits, 1 << 62)
+    task: workers.Task[Piece, Gathered] = workers.Task(partial(job.start, made), _see, Piece.halve, _give_up)
+    seen = Sightings()
+    with closing(workers.run(work, task, processes)) as done:
+        for gathered in done:
+            seen.add(gathered.seen)
+            show(gathered)
+    if seen.unnamed == seen.documents:
+        raise InputError(
+            f"none of {seen.documents} documents names its site: see --site-field, or say --site NAME where all are of one"
+        )
+    return seen
+
+
+def _see(piece: Piece) -> Gathered:
+    made, records, rejects, results = job.labelled(piece)
+    hosts = [sites.host(record.site or made.site) for record in records]
+    return Gathered(piece.emptied(), rejects, observe(results, hosts))
+
+
+def _give_up(piece: Piece, why: str) -> Gathered:
+    done = job.give_up(piece, why)
+    return Gathered(done.piece, done.rejects, Sightings())
