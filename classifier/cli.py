@@ -48,6 +48,8 @@ _COMMANDS = {
     "label": "label and span of every part, as JSONL, Parquet or for people",
     "filter": "keep or drop whole documents by their quality",
 }
+_PROFILE = "learn what repeats on each site and how much of each label it holds, for --profiles"
+_NAMED = 5  # sites and rules that are named in a line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,12 +88,23 @@ def _parser() -> argparse.ArgumentParser:
         _add_input(command)
         _add_decision(command, name)
         _add_output(command, name)
+    _add_profile(commands.add_parser("profile", help=_PROFILE, description=_PROFILE, epilog=_EXIT))
     _add_serve(commands.add_parser("serve", help="answer over HTTP (needs the extra `serve`)", epilog=_EXIT))
     info = commands.add_parser("info", help="the model: languages, figures, checksum", epilog=_EXIT)
     info.add_argument("--json", action="store_true", help="the whole manifest")
     info.add_argument("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     info.set_defaults(run=_info)
     return parser
+
+
+def _add_profile(command: argparse.ArgumentParser) -> None:
+    _add_input(command)
+    add = command.add_argument
+    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    add("--output", metavar="FILE", required=True, help="where the profiles go: sites.json, or sites.json.gz")
+    add("--add", action="append", default=[], metavar="FILE", help="profiles of other documents to add; repeatable")
+    add("--workers", type=_at_least_one, metavar="N", help="processes for more than half a megabyte (default: all cores)")
+    command.set_defaults(run=_profile)
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:
@@ -121,7 +134,8 @@ def _add_input(command: argparse.ArgumentParser) -> None:
     )
     add("--text-field", default="text", metavar="NAME", help="field of the text (default text)")
     add("--id-field", default="id", metavar="NAME", help="field of the identifier (default id)")
-    add("--site-field", default="url", metavar="NAME", help="field of the site or address, for the report (default url)")
+    add("--site-field", default="url", metavar="NAME", help="field of the site or address (default url)")
+    add("--site", metavar="NAME", help="the site of documents that name none")
     add("--max-record", type=_positive, default=32.0, metavar="MB", help="set a longer record or text file aside (default 32)")
     add("--max-rejects", type=int, metavar="N", help="stop when more records were set aside")
 
@@ -146,6 +160,8 @@ def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
         help="who decides the language of a text: we, or langdetect's own detector (default exact)",
     )
     add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    add("--rules", metavar="FILE", help="phrases to label or to keep, TOML")
+    add("--profiles", metavar="FILE", help="what is known of sites, as `classifier profile` writes it")
     if name == "filter":
         add("--min-share", type=float, metavar="P", help="drop documents with less of their text content, 0 to 1")
         add("--min-characters", type=int, metavar="N", help="drop documents with fewer characters of content")
@@ -236,11 +252,32 @@ def _closing(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
         yield f"{tally.documents:,} documents, {tally.removed / max(tally.characters, 1):.1%} of their characters removed"
     if tally.unread:
         yield f"{tally.unread} kept in part because a limit was reached or reading failed"
+    yield from _noticed(options, tally)
     if tally.set_aside:
         where = f": see {Target.of(options.output).beside('rejects.jsonl')}" if options.output else ""
         yield f"{tally.set_aside} set aside{where}"
     if options.output and sys.stderr.isatty():
         yield f"report in {Target.of(options.output).beside('report.html')}"
+
+
+def _noticed(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
+    """Rules that never fired, and sites that are no longer as their profiles have them."""
+    if not options.rules and not options.profiles:
+        return
+    from classifier import batch, job
+
+    known = batch.known(tally, job.at_work())
+    never = [f"{row['rule']} ({row['phrases'][0]!r})" for row in known.get("rules", ()) if not row["times"]]
+    if never:
+        yield f"rules that never fired: {_few(never)}"
+    if known.get("drift"):
+        changes = [f"{row['site']} ({row['label']} {row['before']:.0%} to {row['now']:.0%})" for row in known["drift"]]
+        yield f"sites that drifted from their profiles: {_few(changes)}"
+
+
+def _few(items: Sequence[str]) -> str:
+    more = f" and {len(items) - _NAMED:,} more" if len(items) > _NAMED else ""
+    return ", ".join(items[:_NAMED]) + more
 
 
 def _job(options: argparse.Namespace) -> Job:
@@ -263,6 +300,9 @@ def _job(options: argparse.Namespace) -> Job:
         policy=policy,
         limits=Limits(record_bytes=int(options.max_record * _MEGA)),
         language_id=options.language_id,
+        rules=options.rules,
+        profiles=options.profiles,
+        site=options.site,
     )
 
 
@@ -305,6 +345,43 @@ class _View:
             if self._bar is not None:
                 self._bar.clear()
             print(line, file=sys.stderr)
+
+
+def _profile(options: argparse.Namespace) -> int:
+    from classifier.corpus.workers import cores
+
+    workers = options.workers or cores()
+    if workers > 1:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from classifier.corpus.formats import Fields
+    from classifier.gather import gather
+    from classifier.job import Job
+    from classifier.sites import Profiles
+
+    before = [Profiles.read(path) for path in options.add]
+    made = Job(
+        "profile",
+        fields=Fields(options.text_field, options.id_field, options.site_field),
+        model=options.model,
+        limits=Limits(record_bytes=int(options.max_record * _MEGA)),
+        site=options.site,
+    )
+    view = _View(streaming=True)
+    try:
+        seen, tally = gather(options.files, made, options.input, workers, options.max_rejects, view.begin, view.show)
+    finally:
+        view.close()
+    found = seen.profiles()
+    for profiles in before:
+        found = found.merged(profiles)
+    found.write(options.output)
+    repeated = sum(len(profile.repeated) for profile in found.sites.values())
+    unnamed = f"; {seen.unnamed:,} name no site" if seen.unnamed else ""
+    print(
+        f"classifier: {seen.documents:,} documents: {len(found.sites):,} sites with {repeated:,} repeated parts{unnamed}",
+        file=sys.stderr,
+    )
+    return SET_ASIDE if tally.set_aside else DONE
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -35,8 +35,7 @@ _PROSE = np.array([PROSE[language] for language in LANGUAGES])
 # From where a run goes that other documents of its site hold too, where its threshold is higher, and that of `thorough`
 # not: of boilerplate that is kept on sites with 20 documents or more it takes 3.7 % (`balanced`) and 3.9 % (`careful`),
 # at a cost of 0.001 % and 0.005 % of content (`python -m training.memory DATA`).
-REPEATED_FROM = {Language.EN: 0.7, Language.ZH: 0.8, Language.OTHER: 1.0}
-_REPEATED_FROM = np.array([REPEATED_FROM[language] for language in LANGUAGES])
+REPEATED_FROM = np.array([{Language.EN: 0.7, Language.ZH: 0.8, Language.OTHER: 1.0}[language] for language in LANGUAGES])
 
 
 class Mark(IntFlag):
@@ -128,10 +127,11 @@ class Result:
 
     @cached_property
     def ruled(self) -> tuple[tuple[int, int, int], ...]:
-        """Start, end and rule of each stretch that one rule decided; the rule by its number in its file, from 1."""
+        """Start, end and rule of each stretch of a line that one rule decided; the rule by its number, from 1."""
         if self.rules is None or not self.rules.any():
             return ()
-        first = np.flatnonzero(np.concatenate(([True], self.rules[1:] != self.rules[:-1])))
+        lines = np.array(self.segments.paragraphs)
+        first = np.flatnonzero(np.concatenate(([True], (self.rules[1:] != self.rules[:-1]) | (lines[1:] != lines[:-1]))))
         edges = [0, *self.segments.ends]
         stops = [*first[1:].tolist(), len(self.rules)]
         stretches = zip(first.tolist(), stops, self.rules[first].tolist(), strict=True)
@@ -176,7 +176,7 @@ class Result:
         repeats = np.bitwise_and.reduceat(self.marks, first) & Mark.REPEATED != 0
         if repeats.any():
             thorough = thresholds(Policy.thorough(self.policy.keep), self.presets, place)[languages[first], labels[first]]
-            lowered = np.minimum(limits, np.maximum(thorough, _REPEATED_FROM[languages[first]]))
+            lowered = np.minimum(limits, np.maximum(thorough, REPEATED_FROM[languages[first]]))
             limits = np.where(repeats & (limits <= 1), lowered, limits)
         kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
         return _Runs(

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import features, job, sites
-from classifier.corpus import pieces, workers
-from classifier.corpus.formats import Record, Reject
+from classifier.corpus import pieces, run, workers
 from classifier.corpus.pieces import Piece
+from classifier.corpus.run import Done
 from classifier.corpus.sources import STANDARD_INPUT, expand
+from classifier.corpus.tally import Tally
 from classifier.decide import Result
 from classifier.job import Job
 from classifier.schema import LABELS, InputError
@@ -29,6 +30,7 @@ from classifier.sites import Profiles, SiteProfile
 # Documents whose segments are digested together.
 _TOGETHER = 64
 _NUMBERS = 1 + 3 * len(LABELS)
+_WITHOUT_END = 1 << 62  # bytes of a shard: nothing is written shard by shard
 
 
 @dataclass(slots=True)
@@ -50,9 +52,9 @@ class Sighted:
 
 @dataclass(slots=True)
 class Sightings:
-    """What was seen of sites. most: documents of one that are compared; unnamed: documents that name no site."""
+    """What was seen of sites, by host. most: documents of one that are compared; unnamed: documents that name no site."""
 
-    sites: dict[str, Sighted] = field(default_factory=dict)
+    seen: dict[str, Sighted] = field(default_factory=dict)
     most: int = sites.COMPARED
     documents: int = 0
     unnamed: int = 0
@@ -62,8 +64,8 @@ class Sightings:
         self.documents += other.documents
         self.unnamed += other.unnamed
         self.most = min(self.most, other.most)
-        for name, theirs in other.sites.items():
-            mine = self.sites.setdefault(name, Sighted())
+        for name, theirs in other.seen.items():
+            mine = self.seen.setdefault(name, Sighted())
             mine.counts += theirs.counts
             mine.held |= theirs.held
             if len(mine.held) > 2 * self.most:
@@ -71,25 +73,22 @@ class Sightings:
         self._bound()
 
     def _bound(self) -> None:
-        if len(self.sites) > 2 * sites.SITES:
-            order = sorted(self.sites, key=lambda name: (-int(self.sites[name].counts[0]), name))
-            self.sites = {name: self.sites[name] for name in order[: sites.SITES]}
+        if len(self.seen) > 2 * sites.SITES:
+            order = sorted(self.seen, key=lambda name: (-int(self.seen[name].counts[0]), name))
+            self.seen = {name: self.seen[name] for name in order[: sites.SITES]}
         # Held documents only become more, so that the last bound is the same in whatever order they come.
-        while self.most > sites.FEWEST and sum(min(len(seen.held), self.most) for seen in self.sites.values()) > sites.HELD:
+        while self.most > sites.FEWEST and sum(min(len(seen.held), self.most) for seen in self.seen.values()) > sites.HELD:
             self.most //= 2
-            for seen in self.sites.values():
+            for seen in self.seen.values():
                 seen.compare(self.most)
 
     def profiles(self) -> Profiles:
         """The profiles of the sites with documents enough to repeat anything."""
         found = {}
-        for name, seen in sorted(self.sites.items()):
-            documents, *numbers = seen.counts.tolist()
-            if documents >= sites.LEAST_DOCUMENTS:
+        for name, seen in sorted(self.seen.items()):
+            if seen.counts[0] >= sites.LEAST_DOCUMENTS:
                 seen.compare(self.most)
-                size = len(LABELS)
-                columns = (tuple(numbers[start : start + size]) for start in range(0, 3 * size, size))
-                found[name] = SiteProfile(documents, *columns, _repeated(list(seen.held.values())))
+                found[name] = SiteProfile.of(seen.counts.tolist(), _repeated(list(seen.held.values())))
         return Profiles(found)
 
 
@@ -109,7 +108,7 @@ def observe(results: Sequence[Result], hosts: Iterable[str | None]) -> Sightings
         rows = features.rows([result.text for _, result in group], [result.segments for _, result in group])
         digests = sites.digests(rows)
         for (host, result), first, stop in zip(group, rows.documents[:-1], rows.documents[1:], strict=True):
-            site = seen.sites.setdefault(host, Sighted())
+            site = seen.seen.setdefault(host, Sighted())
             site.counts += sites.counts(result.segments, result.probabilities)
             own = np.unique(digests[first:stop])
             site.held[_name(result.text)] = own[own > 0][: sites.SEGMENTS]
@@ -121,46 +120,58 @@ def _name(text: str) -> int:
 
 
 class Gathered(NamedTuple):
-    """Of a piece of input: the piece without its records, what was set aside of it, and what was seen."""
+    """Of a piece of input: what is counted of it, as in any run, and what was seen."""
 
-    piece: Piece
-    rejects: list[Reject]
+    done: Done
     seen: Sightings
 
 
 def gather(
-    names: Sequence[str], made: Job, kind: str, processes: int, begin: Callable[[int], None], show: Callable[[Gathered], None]
-) -> Sightings:
-    """Reads and labels files of documents, and returns what was seen of their sites.
+    names: Sequence[str],
+    made: Job,
+    kind: str,
+    processes: int,
+    most_rejects: int | None,
+    begin: Callable[[int, int], None],
+    show: Callable[[Done], None],
+) -> tuple[Sightings, Tally]:
+    """Reads and labels files of documents; returns what was seen of their sites, and the counts.
 
     names: files, folders, patterns; standard input where there are none. made: the fields, the model and the limits.
-    kind: what the files hold, "auto" to look. begin: told the bytes of all files; show: told every piece.
-    Raises InputError for what cannot be read, and when no document names a site; ModelError for a refused model.
+    kind: what the files hold, "auto" to look. most_rejects: stop beyond so many. begin: told the bytes of all files;
+    show: told every piece. Raises InputError for what cannot be read, and when no document names a site; ModelError
+    for a refused model; RunStopped beyond so many rejects.
     """
     made = replace(made, command="profile", rules=None, profiles=None)
     sources = expand(names or [STANDARD_INPUT])
     job.start(made)
-    begin(sum(source.size for source in sources))
-    work = pieces.pieces(sources, kind, made.limits, 1 << 62)
-    task: workers.Task[Piece, Gathered] = workers.Task(partial(job.start, made), _see, Piece.halve, _give_up)
-    seen = Sightings()
-    with closing(workers.run(work, task, processes)) as done:
-        for gathered in done:
-            seen.add(gathered.seen)
-            show(gathered)
+    begin(sum(source.size for source in sources), 0)
+    work = pieces.pieces(sources, kind, made.limits, _WITHOUT_END)
+    task: workers.Task[Piece, Gathered] = workers.Task(
+        partial(job.start, made), partial(_see, made.site), Piece.halve, _give_up
+    )
+    seen, tally = Sightings(), Tally()
+    with closing(workers.run(work, task, processes)) as parts:
+        for done, more in parts:
+            seen.add(more)
+            tally.add(done.tally)
+            run.check(tally.set_aside, most_rejects, done)
+            show(done)
     if seen.unnamed == seen.documents:
         raise InputError(
             f"none of {seen.documents} documents names its site: see --site-field, or say --site NAME where all are of one"
         )
-    return seen
+    return seen, tally
 
 
-def _see(piece: Piece) -> Gathered:
-    made, records, rejects, results = job.labelled(piece)
-    hosts = [sites.host(record.site or made.site) for record in records]
-    return Gathered(piece.emptied(), rejects, observe(results, hosts))
+def _see(site: str | None, piece: Piece) -> Gathered:
+    records, rejects, results = job.labelled(piece)
+    tally = Tally(documents=len(records), characters=sum(len(record.text) for record in records))
+    for reject in rejects:
+        tally.reject(reject.reason)
+    seen = observe(results, [sites.host(record.site or site) for record in records])
+    return Gathered(Done(piece.emptied(), {}, rejects, tally), seen)
 
 
 def _give_up(piece: Piece, why: str) -> Gathered:
-    done = job.give_up(piece, why)
-    return Gathered(done.piece, done.rejects, Sightings())
+    return Gathered(job.give_up(piece, why), Sightings())

@@ -129,7 +129,14 @@ def probabilities(model: Model, rows: Rows, known: NDArray[np.int64] | None = No
 
     known: the label of each segment that is known beforehand, which its neighbours then see; -1 where it is not.
     """
-    inputs = read_context(model, rows, known)
+    result = network_probabilities(model, rows, read_context(model, rows, known))
+    if known is not None:
+        result[known >= 0] = np.eye(len(LABELS))[known[known >= 0]]
+    return result
+
+
+def network_probabilities(model: Model, rows: Rows, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The second stage: probabilities from its inputs, as `read_context` makes them."""
     logits = np.zeros((inputs.shape[0], len(LABELS)))
     for language, network in enumerate(model.networks):
         chosen = rows.language == language
@@ -139,8 +146,6 @@ def probabilities(model: Model, rows: Rows, known: NDArray[np.int64] | None = No
     weight = _EXP[below]
     total = weight[:, 0] + weight[:, 1] + weight[:, 2] + weight[:, 3]
     result: NDArray[np.float64] = weight / total[:, None]
-    if known is not None:
-        result[known >= 0] = np.eye(len(LABELS))[known[known >= 0]]
     return result
 
 

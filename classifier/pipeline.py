@@ -103,7 +103,7 @@ class Classifier:
         return self._profiles
 
     def label(self, text: str, site: str | None = None) -> Result:
-        """Labels one document. site: its site or address, for rules and profiles. Raises InputError when `text` is no string."""
+        """Labels one document. site: its site or address, if any. Raises InputError when `text` is no string."""
         return self.label_many([text], [site])[0]
 
     def label_many(self, texts: Iterable[str], sites: Iterable[str | None] | None = None) -> list[Result]:
@@ -260,7 +260,9 @@ def _shortened(text: str, read: _Read, most: int) -> _Read:
             [*cut.languages[:most], *rest.cut.languages],
             cut.chinese_script,
         ),
-        *(np.concatenate((column[:most], more)) for column, more in zip(read[1:], rest[1:], strict=True)),
+        np.concatenate((read.scores[:most], rest.scores)),
+        np.concatenate((read.marks[:most], rest.marks)),
+        np.concatenate((read.rules[:most], rest.rules)),
     )
 
 
@@ -302,7 +304,9 @@ def _with_hosts(
     """Batches, each with the hosts of its documents' sites."""
     left = iter(named) if named is not None else None
     for batch in groups:
-        hosts = [None] * len(batch) if left is None else [sites.host(name) for name in islice(left, len(batch))]
+        hosts: list[str | None] = [None] * len(batch)
+        if left is not None:
+            hosts = [sites.host(name) for name in islice(left, len(batch))]
         if len(hosts) < len(batch):
             raise InputError("there are fewer sites than documents: pass one for each, None where there is none")
         yield batch, hosts
@@ -314,7 +318,9 @@ def _repeats(profiles: Profiles, rows: features.Rows, hosts: list[str | None]) -
     """The mark of each segment that repeats across documents of its site."""
     found = np.zeros(len(rows.shape), np.uint8)
     known = [number for number, host in enumerate(hosts) if profiles.find(host)]
-    digests = sites.digests(rows) if known else found
+    if not known:
+        return found
+    digests = sites.digests(rows)
     for number in known:
         own = slice(*rows.documents[number : number + 2])
         found[own] = profiles.repeated(hosts[number], digests[own]) * Mark.REPEATED

@@ -298,7 +298,8 @@ def _hit(folded: _Folded, at: int, phrase: _Phrase, offset: int) -> _Hit:
         places[0] = -1
     if folded.text[behind] == _LINE:
         places[3] = sys.maxsize
-    return _Hit(*places, phrase)
+    before, start, last, behind = places
+    return _Hit(before, start, last, behind, phrase)
 
 
 def _decided(cut: Segments, hits: Sequence[_Hit]) -> tuple[Segments, NDArray[np.int32]]:

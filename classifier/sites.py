@@ -16,7 +16,7 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -91,7 +91,9 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _powers(count: int) -> NDArray[np.uint64]:
-    return np.cumprod(np.concatenate(([1], np.full(max(count - 1, 0), _BASE))).astype(np.uint64))
+    factors = np.full(max(count, 1), _BASE, np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors, dtype=np.uint64)
 
 
 def counts(cut: Segments, probabilities: NDArray[np.uint16]) -> NDArray[np.int64]:
@@ -119,17 +121,25 @@ class SiteProfile:
     squares: tuple[int, ...]
     repeated: Mapping[int, int] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, counts: Sequence[int], repeated: Mapping[int, int]) -> SiteProfile:
+        """A profile from `counts` of a site's documents, summed."""
+        documents, *numbers = counts
+        characters, sums, squares = (
+            tuple(numbers[start : start + len(LABELS)]) for start in range(0, len(numbers), len(LABELS))
+        )
+        return cls(documents, characters, sums, squares, repeated)
+
     def merged(self, other: SiteProfile) -> SiteProfile:
         """The profile of the documents of both, which share none; of segments, those that either holds as repeated."""
         times = Counter(self.repeated)
         times.update(other.repeated)
-        pairs = ((mine, theirs) for mine, theirs in zip(self._columns, other._columns, strict=True))
-        summed = (tuple(a + b for a, b in zip(*pair, strict=True)) for pair in pairs)
-        return SiteProfile(self.documents + other.documents, *summed, most_frequent(times))
+        counts = [a + b for a, b in zip(self._counts, other._counts, strict=True)]
+        return SiteProfile.of(counts, most_frequent(times))
 
     @property
-    def _columns(self) -> tuple[tuple[int, ...], ...]:
-        return self.characters, self.sums, self.squares
+    def _counts(self) -> list[int]:
+        return [self.documents, *self.characters, *self.sums, *self.squares]
 
 
 def most_frequent(times: Mapping[int, int]) -> dict[int, int]:
@@ -231,13 +241,13 @@ def _read(path: Path) -> Profiles:
 
 
 def _profile(row: Mapping[str, Any]) -> SiteProfile:
-    columns = [tuple(row[name]) for name in ("characters", "sums", "squares")]
+    columns = [row[name] for name in ("characters", "sums", "squares")]
     repeated = {int(digest, 16): times for digest, times in row["repeated"].items()}
-    numbers = [row["documents"], *(number for column in columns for number in column), *repeated.values()]
-    if any(type(number) is not int or number < 0 for number in numbers):
+    counts = [row["documents"], *(number for column in columns for number in column)]
+    if any(type(number) is not int or number < 0 for number in (*counts, *repeated.values())):
         raise ValueError("a count is no whole number from 0 up")
     if any(len(column) != len(LABELS) for column in columns) or not row["documents"]:
         raise ValueError("a profile without documents, or without a count a label")
     if any(not 0 <= digest < 1 << 64 for digest in repeated):
         raise ValueError("a digest of more than 64 bits")
-    return SiteProfile(row["documents"], *columns, repeated)
+    return SiteProfile.of(counts, repeated)
