@@ -35,9 +35,9 @@ STEPS = 10_000
 # A segment repeats when so many of a site's compared documents hold it: with 5, half of the boilerplate that
 # repetition takes stays, and no less content is lost (`python -m training.memory DATA`).
 LEAST_DOCUMENTS = 3
-# Documents of a site that are compared: of 512 and of all, one repeat in a hundred more is found, and content that
-# versions of one article share counts as repeated too (the same command). Segments compared of each, the lowest
-# digests, and repeated segments that a profile keeps, the most frequent.
+# Documents of a site that are compared: with 128 half of what repeats is found, with 512 or all no more (the same
+# command). Segments compared of each, those with the lowest digests, and repeated segments that a profile keeps, the most
+# frequent: more than any page of our documents has, and 12 kB of a profile at most.
 COMPARED, SEGMENTS, REPEATED = 256, 512, 512
 # Documents held of all sites together: beyond, fewer of each site are compared. Sites: beyond, the smallest go.
 # A held document takes some 500 bytes, so that these are 200 MB.
