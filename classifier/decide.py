@@ -7,7 +7,7 @@ policy's. Another policy decides again on the same probabilities and scores noth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -16,7 +16,20 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.schema import LABELS, LANGUAGES, PROSE, Label, Language, Layout, Policy, Quality, Segments, Span
+from classifier.schema import (
+    LABELS,
+    LANGUAGES,
+    PROSE,
+    Explanation,
+    InputError,
+    Label,
+    Language,
+    Layout,
+    Policy,
+    Quality,
+    Segments,
+    Span,
+)
 
 # Probabilities travel as whole steps of 1/STEPS: sums over a span are then exact.
 STEPS = 10_000
@@ -39,7 +52,8 @@ class Result:
 
     text: the caller's own string; every offset counts its code points. segments: how it was
     cut. probabilities: of each label for each segment, in steps of 1/10,000, segments x
-    labels. policy: what decides `kept`. presets: the model's thresholds.
+    labels. policy: what decides `kept`. presets: the model's thresholds. explainer: reads the
+    document again, to say why; it is asked only when `explain` is called.
     """
 
     text: str
@@ -47,6 +61,10 @@ class Result:
     probabilities: NDArray[np.uint16]
     policy: Policy
     presets: Thresholds
+    explainer: Callable[[Result], Callable[[int, int, Label, Label], Explanation]] | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_reasons"}
 
     def with_policy(self, policy: Policy) -> Result:
         """The same labels under another policy; nothing is scored again."""
@@ -94,6 +112,30 @@ class Result:
             chinese_script=self.segments.chinese_script,
             worst=max(junk, key=lambda span: span.confidence, default=None),
         )
+
+    def explain(self, span: Span, against: Label | None = None) -> Explanation:
+        """Why a span, or a paragraph, has its label: the words, and what stands around them, in order of weight.
+
+        against: the label that it is held against, the next in probability without one. The document is read again
+        when first asked for. Raises InputError for what is no stretch of this text, a label against itself, and where
+        no model is at hand.
+        """
+        if self.explainer is None:
+            raise InputError("this result was made without a model that could explain it: label the text again")
+        if not 0 <= span.start < span.end <= len(self.text):
+            raise InputError(f"the span {span.start} to {span.end} lies outside this text of {len(self.text):,} characters")
+        if against is None:
+            stops = np.clip([0, *self.segments.ends], span.start, span.end)
+            summed = np.diff(stops) @ self.probabilities.astype(np.int64)
+            against = max((label for label in LABELS if label != span.label), key=lambda label: summed[LABELS.index(label)])
+        if against == span.label:
+            raise InputError(f"a label cannot be held against itself: {against}")
+        return self._reasons(span.start, span.end, span.label, against)
+
+    @cached_property
+    def _reasons(self) -> Callable[[int, int, Label, Label], Explanation]:
+        assert self.explainer
+        return self.explainer(self)
 
     def as_dict(self) -> dict[str, object]:
         """Spans, paragraphs and quality as a JSON object; it does not repeat the text."""

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import features, model, segment, split, store
+from classifier import explain, features, model, segment, split, store
 from classifier.decide import STEPS, Result, pool
-from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, InputError, Limits, Policy, Segments
+from classifier.schema import (
+    BREAKS,
+    LABELS,
+    LANGUAGE_IDS,
+    Explanation,
+    InputError,
+    Label,
+    Limits,
+    ModelUnsupported,
+    Policy,
+    Segments,
+)
 
 _BLANK_LINES = re.compile(rf"(?:\s*[{BREAKS}])?")
 
@@ -31,6 +44,7 @@ class Classifier:
         self._policy = policy
         self._limits = limits
         self._language_id = language_id
+        self._explainer = _Explainer(str(stored.folder), stored.manifest["sha256"], limits, stored.model)
 
     @classmethod
     def load(
@@ -82,7 +96,7 @@ class Classifier:
         """
         presets = self._stored.manifest["thresholds"]
         return [
-            Result(text, cut, scores, self._policy, presets)
+            Result(text, cut, scores, self._policy, presets, self._explainer)
             for batch in batches(texts, self._limits)
             for text, cut, scores in self._score(batch)
         ]
@@ -156,6 +170,43 @@ class Classifier:
             yield text, cut, scores[start : start + len(cut)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Explainer:
+    """Reads a result's document again and explains it. It is pickled without its model, which is then loaded when asked."""
+
+    folder: str
+    checksums: Mapping[str, str]
+    limits: Limits
+    stages: model.Model | None = field(default=None, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Explainer, (self.folder, self.checksums, self.limits)
+
+    def __call__(self, result: Result) -> Callable[[int, int, Label, Label], Explanation]:
+        stages = self.stages or self._loaded()
+        text, cut = result.text, result.segments
+        pieces = list(_parts(text, self.limits.document_characters))
+        stops = np.cumsum([0, *map(len, pieces)]).tolist()
+
+        @lru_cache(maxsize=1)  # spans are asked for in order, and a part's reading is large
+        def reading(part: int) -> explain.Reading:
+            return explain.read(stages, pieces[part], _part(cut, stops[part], stops[part + 1]))
+
+        def why(start: int, end: int, label: Label, against: Label) -> Explanation:
+            first, last = bisect_right(stops, start) - 1, bisect_left(stops, end)
+            return explain.explain(
+                stages, text, ((stops[part], reading(part)) for part in range(first, last)), start, end, label, against
+            )
+
+        return why
+
+    def _loaded(self) -> model.Model:
+        stored = store.load(self.folder, self.limits)
+        if stored.manifest["sha256"] != self.checksums:
+            raise ModelUnsupported(f"{self.folder} holds another model by now than labelled this text: label it again")
+        return stored.model
+
+
 # Without a lock: a process forked while another thread holds one would wait for ever. Two threads may load twice.
 @cache
 def loaded(model: str | None) -> Classifier:
@@ -198,6 +249,14 @@ def _parts(text: str, longest: int) -> Iterator[str]:
             end = _BLANK_LINES.match(text, end).end()  # type: ignore[union-attr]
         yield text[start:end]
         start = end
+
+
+def _part(cut: Segments, start: int, stop: int) -> Segments:
+    """The segments of `text[start:stop]`, of which none begins before it or ends behind it, as those of a document."""
+    first, last = bisect_right(cut.ends, start), bisect_right(cut.ends, stop)
+    paragraphs = cut.paragraphs[first:last]
+    ends = [end - start for end in cut.ends[first:last]]
+    return Segments(ends, [number - paragraphs[0] for number in paragraphs], cut.languages[first:last])
 
 
 def _joined(parts: Sequence[str], cuts: Sequence[Segments]) -> Segments:

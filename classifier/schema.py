@@ -49,6 +49,12 @@ LANGUAGE_IDS = ("exact", "langdetect")
 BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # what str.splitlines() breaks at
 
 
+# What an explanation begins with, whatever the text; and how much of it is said in a sentence.
+BEFORE_READING = "before anything is read"
+_OWN_WORDS = "its own words"
+_SAID = 3
+
+
 class ClassifierError(Exception):
     """The root of every error this package raises on purpose.
 
@@ -158,6 +164,41 @@ class Span:
             "confidence": self.confidence,
             "kept": self.kept,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a span has its label, as weights in logarithms of odds of `label` against `against`; below 0 they speak against it.
+
+    words: stretches of the caller's own text as (start, end, text, weight), and reasons: what was looked at and its
+    weight, both in order of weight without its sign. margin: the reasons' sum; the model's label has one above 0.
+    decided_by: who had the last word; where that is not the model, the rest is what the model read.
+    """
+
+    label: Label
+    against: Label
+    words: tuple[tuple[int, int, str, float], ...]
+    reasons: tuple[tuple[str, float], ...]
+    margin: float
+    decided_by: str = "model"
+
+    def __str__(self) -> str:
+        """In a sentence or two of plain English."""
+
+        def listed(items: Iterable[str]) -> str:
+            *most, last = items
+            return f"{', '.join(most)} and {last}" if most else last
+
+        quoted = [f"“{' '.join(text.split())}”" for *_, text, weight in self.words if weight > 0][:_SAID]
+        said = {_OWN_WORDS: f"{_OWN_WORDS} ({', '.join(quoted)})"} if quoted else {}
+        read = [(said.get(name, name), weight) for name, weight in self.reasons if name != BEFORE_READING]
+        least = max((abs(weight) for _, weight in read), default=0) / 4
+        out = "" if self.decided_by == "model" else f"Decided by a {self.decided_by}; the model alone read it so: "
+        out += f"{self.label} {'rather than' if self.margin > 0 else 'less than'} {self.against}"
+        for start, sign in ((" because of ", 1), ("; against it: ", -1)):
+            chosen = [name for name, weight in read if sign * weight > least][:_SAID]
+            out += start + listed(chosen) if chosen else ""
+        return f"{out[0].upper()}{out[1:]}."
 
 
 @dataclass(frozen=True, slots=True)
