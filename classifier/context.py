@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from classifier.features import BUCKET_BITS, SPACE, Rows, buckets
 from classifier.features import rows as rows_of
 from classifier.points import look_up
-from classifier.schema import LABELS, LANGUAGES, PROSE, Label, Segments
+from classifier.schema import LABELS, LANGUAGES, OWN_WORDS, PROSE, Label, Segments
 
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
 SCORE_STEPS = 16
@@ -66,7 +66,7 @@ _MARKS, _NESTING, _ENDS = _tables()
 class Group(StrEnum):
     """What an input tells of, in a reader's words: an explanation gathers its inputs by these."""
 
-    WORDS = "its own words"
+    WORDS = OWN_WORDS
     LENGTH = "its length and shape"
     ENDS = "how it begins and ends"
     BEFORE = "what stands before it"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import IntFlag
 from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple, TypeVar
@@ -20,6 +21,7 @@ from classifier.schema import (
     LABELS,
     LANGUAGES,
     PROSE,
+    Decider,
     Explanation,
     InputError,
     Label,
@@ -35,7 +37,7 @@ from classifier.schema import (
 STEPS = 10_000
 CONTENT = LABELS.index(Label.CONTENT)
 
-Key = TypeVar("Key", Label, Language)
+Key = TypeVar("Key", Label, Language, Decider)
 
 # preset -> layout -> language -> label -> probability
 Thresholds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
@@ -46,25 +48,37 @@ PAGE_SHARE = 0.25
 _PROSE = np.array([PROSE[language] for language in LANGUAGES])
 
 
+class Mark(IntFlag):
+    """What is known of a segment beside its probabilities.
+
+    RULED: a rule gave its label. HELD: a rule keeps it, whatever its label. UNREAD: nothing looked at it; it is kept.
+    """
+
+    RULED = 1
+    HELD = 2
+    UNREAD = 4
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """A labelled document.
 
     text: the caller's own string; every offset counts its code points. segments: how it was
     cut. probabilities: of each label for each segment, in steps of 1/10,000, segments x
-    labels. policy: what decides `kept`. presets: the model's thresholds. explainer: reads the
-    document again, to say why; it is asked only when `explain` is called.
+    labels. marks: of each segment, as in `Mark`. policy: what decides `kept`. presets: the model's
+    thresholds. explainer: reads a result again; asked when `explain` is called, and not before.
     """
 
     text: str
     segments: Segments
     probabilities: NDArray[np.uint16]
+    marks: NDArray[np.uint8]
     policy: Policy
     presets: Thresholds
-    explainer: Callable[[Result], Callable[[int, int, Label, Label], Explanation]] | None = None
+    explainer: Callable[[Result], Callable[[Span, Label], Explanation]] | None = None
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in self.__dict__.items() if name != "_reasons"}
+        return {name: value for name, value in self.__dict__.items() if name != "_why"}
 
     def with_policy(self, policy: Policy) -> Result:
         """The same labels under another policy; nothing is scored again."""
@@ -108,32 +122,33 @@ class Result:
             kept_share=round(kept / max(total, 1), 4),
             undecided_share=round(undecided / max(total, 1), 4),
             longest_boilerplate=max((sum(size for _, size in run) for content, run in runs if not content), default=0),
+            unread=sum(size for span, size in sizes if span.decided_by is Decider.LIMIT),
             languages={language: round(size / max(total, 1), 4) for language, size in languages if size},
             chinese_script=self.segments.chinese_script,
             worst=max(junk, key=lambda span: span.confidence, default=None),
         )
 
     def explain(self, span: Span, against: Label | None = None) -> Explanation:
-        """Why a span, or a paragraph, has its label: the words, and what stands around them, in order of weight.
+        """Why a span, or a paragraph, has its label: its words, and what stands around them, in order of weight.
 
-        against: the label that it is held against, the next in probability without one. The document is read again
-        when first asked for. Raises InputError for what is no stretch of this text, a label against itself, and where
-        no model is at hand.
+        against: the label that it is held against, the next in probability without one. The document is read
+        again when first asked for. Raises InputError for what is no stretch of this text, for a label against
+        itself, and where the result came without a model.
         """
         if self.explainer is None:
             raise InputError("this result was made without a model that could explain it: label the text again")
         if not 0 <= span.start < span.end <= len(self.text):
-            raise InputError(f"the span {span.start} to {span.end} lies outside this text of {len(self.text):,} characters")
+            raise InputError(f"the span {span.start} to {span.end} is no stretch of a text of {len(self.text):,} characters")
         if against is None:
-            stops = np.clip([0, *self.segments.ends], span.start, span.end)
-            summed = np.diff(stops) @ self.probabilities.astype(np.int64)
-            against = max((label for label in LABELS if label != span.label), key=lambda label: summed[LABELS.index(label)])
+            sizes = np.diff(np.clip([0, *self.segments.ends], span.start, span.end))
+            pooled = dict(zip(LABELS, (sizes @ self.probabilities.astype(np.int64)).tolist(), strict=True))
+            against = max((label for label in LABELS if label != span.label), key=pooled.__getitem__)
         if against == span.label:
-            raise InputError(f"a label cannot be held against itself: {against}")
-        return self._reasons(span.start, span.end, span.label, against)
+            raise InputError(f"{against} cannot be held against itself: name another label")
+        return self._why(span, against)
 
     @cached_property
-    def _reasons(self) -> Callable[[int, int, Label, Label], Explanation]:
+    def _why(self) -> Callable[[Span, Label], Explanation]:
         assert self.explainer
         return self.explainer(self)
 
@@ -171,11 +186,12 @@ class Result:
         paragraphs = np.array(self.segments.paragraphs)
         probabilities = self.probabilities.astype(np.int64)
         labels = probabilities.argmax(1)
-        key = (paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels
+        key = ((paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels) << 8 | self.marks
         first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
         last = np.concatenate((first[1:], [key.size])) - 1
         pooled = pool(probabilities, ends - starts, first)
-        limits = thresholds(self.policy, self.presets, layout(ends - starts, languages))
+        limits = thresholds(self.policy, self.presets, layout(ends - starts, languages))[languages[first], labels[first]]
+        marks = self.marks[first]
         kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
         return _Runs(
             start=starts[first],
@@ -184,8 +200,9 @@ class Result:
             language=languages[first],
             confidence=pooled[np.arange(first.size), labels[first]] / STEPS,
             removal=(STEPS - pooled[:, kept_labels].sum(1)) / STEPS,
-            limit=limits[languages[first], labels[first]],
+            limit=np.where(marks & (Mark.HELD | Mark.UNREAD), np.inf, limits),
             paragraph=paragraphs[first],
+            marks=marks,
         )
 
     @cached_property
@@ -195,11 +212,11 @@ class Result:
         if runs is None:
             return ()
         keep = runs.removal < runs.limit
-        columns = (runs.start, runs.end, runs.label, runs.language, runs.confidence, keep, runs.paragraph)
+        columns = (runs.start, runs.end, runs.label, runs.language, runs.confidence, keep, runs.marks, runs.paragraph)
         lines: list[list[Span]] = []
         line = -1
-        for start, end, label, language, sure, kept, paragraph in zip(*(column.tolist() for column in columns), strict=True):
-            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept)
+        for start, end, label, language, sure, kept, marks, paragraph in zip(*map(np.ndarray.tolist, columns), strict=True):
+            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks])
             if paragraph == line:
                 lines[-1].append(span)
             else:
@@ -219,6 +236,14 @@ class _Runs(NamedTuple):
     removal: NDArray[np.float64]
     limit: NDArray[np.float64]
     paragraph: NDArray[np.intp]
+    marks: NDArray[np.uint8]
+
+
+# By the marks of a run.
+_DECIDERS = tuple(
+    Decider.LIMIT if marks & Mark.UNREAD else Decider.RULE if marks & (Mark.RULED | Mark.HELD) else Decider.MODEL
+    for marks in range(8)
+)
 
 
 def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -275,7 +300,8 @@ def _merge(text: str, line: tuple[Span, ...]) -> Span:
     confidence = sum(c * size for c, size in of_label) / sum(size for _, size in of_label)
     kept = sum(size if span.kept else -size for span, size in sizes)
     keep = kept > 0 or (kept == 0 and line[0].kept)
-    return Span(line[0].start, line[-1].end, label, language, round(confidence, 4), keep)
+    decider = _votes((span.decided_by, size) for span, size in sizes)[0][0]
+    return Span(line[0].start, line[-1].end, label, language, round(confidence, 4), keep, decider)
 
 
 def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from classifier import context, features
 from classifier import model as stages
 from classifier.context import Group
-from classifier.schema import BEFORE_READING, LABELS, Explanation, Label, Segments
+from classifier.schema import BEFORE_READING, LABELS, Explanation, Label, Segments, Span
 
 # What pieces of text are made of: words; of Han, which is written without spaces, characters; and marks that speak for
 # themselves. Any other mark counts with the word before it.
@@ -54,15 +54,14 @@ class Reading(NamedTuple):
     stops: NDArray[np.int64]
 
 
-def explain(
-    model: stages.Model, text: str, parts: Iterable[tuple[int, Reading]], start: int, end: int, label: Label, against: Label
-) -> Explanation:
-    """Why `text[start:end]` is `label` rather than `against`, its segments weighted by their characters in it.
+def explain(model: stages.Model, text: str, parts: Iterable[tuple[int, Reading]], span: Span, against: Label) -> Explanation:
+    """Why a span of a text has its label rather than another, its segments weighted by their characters in it.
 
-    parts: what of the document the stretch lies in, each with where it begins in the text.
+    parts: what of the document the span lies in, each with where it begins in the text.
     """
+    start, end = span.start, span.end
     side = np.zeros(len(LABELS))
-    side[LABELS.index(label)] += 1
+    side[LABELS.index(span.label)] += 1
     side[LABELS.index(against)] -= 1
     reasons = dict.fromkeys([BEFORE_READING, *Group], 0.0)
     weights: dict[int, float] = {}
@@ -82,7 +81,7 @@ def explain(
     rounded = {str(name): round(float(weight), DIGITS) for name, weight in reasons.items()}
     ordered = tuple(sorted(rounded.items(), key=lambda pair: -abs(pair[1])))
     words = stretches(text, start, end, weights)
-    return Explanation(label, against, words, ordered, round(sum(rounded.values()), DIGITS))
+    return Explanation(span.label, against, words, ordered, round(sum(rounded.values()), DIGITS), span.decided_by)
 
 
 def stretches(text: str, start: int, end: int, weights: Mapping[int, float]) -> tuple[tuple[int, int, str, float], ...]:

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from bisect import bisect_left, bisect_right
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import explain, features, model, segment, split, store
-from classifier.decide import STEPS, Result, pool
-from classifier.schema import (
-    BREAKS,
-    LABELS,
-    LANGUAGE_IDS,
-    Explanation,
-    InputError,
-    Label,
-    Limits,
-    ModelUnsupported,
-    Policy,
-    Segments,
-)
+from classifier import features, model, segment, split, store
+from classifier.decide import STEPS, Mark, Result, pool
+from classifier.reread import Explainer
+from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Language, Limits, Policy, Segments
 
+_LOG = logging.getLogger(__name__)
 _BLANK_LINES = re.compile(rf"(?:\s*[{BREAKS}])?")
 
 
@@ -44,7 +35,7 @@ class Classifier:
         self._policy = policy
         self._limits = limits
         self._language_id = language_id
-        self._explainer = _Explainer(str(stored.folder), stored.manifest["sha256"], limits, stored.model)
+        self._explainer = Explainer(str(stored.folder), stored.manifest["sha256"], limits, language_id, _parts, stored.model)
 
     @classmethod
     def load(
@@ -91,14 +82,14 @@ class Classifier:
     def label_many(self, texts: Iterable[str]) -> list[Result]:
         """Labels documents in batches, several times as fast as one by one, in their order.
 
-        The result of a document does not depend on the others. Raises InputError, with the
-        document's position, when one is no string.
+        The result of a document does not depend on the others. One whose reading fails is kept whole,
+        and its `quality.unread` says so. Raises InputError, with the document's position, when one is no string.
         """
         presets = self._stored.manifest["thresholds"]
         return [
-            Result(text, cut, scores, self._policy, presets, self._explainer)
+            Result(text, *read, self._policy, presets, self._explainer)
             for batch in batches(texts, self._limits)
-            for text, cut, scores in self._score(batch)
+            for text, read in zip(batch, self._read(batch), strict=True)
         ]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -110,11 +101,11 @@ class Classifier:
         order = [LABELS.index(label) for label in sorted(LABELS)]
         out: list[NDArray[np.float64]] = []
         for batch in batches(texts, self._limits):
-            for text, cut, scores in self._score(batch):
+            for text, read in zip(batch, self._read(batch), strict=True):
                 row = np.eye(1, len(LABELS))
                 if text:
-                    sizes = np.diff([0, *cut.ends])
-                    row = pool(scores.astype(np.int64), sizes, np.zeros(1, np.intp)).astype(np.float64)
+                    sizes = np.diff([0, *read.cut.ends])
+                    row = pool(read.scores.astype(np.int64), sizes, np.zeros(1, np.intp)).astype(np.float64)
                 out.append(row / row.sum())
         return np.concatenate(out)[:, order] if out else np.zeros((0, len(LABELS)))
 
@@ -153,58 +144,86 @@ class Classifier:
             requires_fit=False,
         )
 
-    def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
+    def _read(self, texts: list[str]) -> list[_Read]:
+        """Each document of a batch within the limits."""
         if len(texts) == 1 and len(texts[0]) > self._limits.document_characters:
-            parts = list(_parts(texts[0], self._limits.document_characters))
-            _, cuts, scores = zip(*(scored for part in parts for scored in self._read([part])), strict=True)
-            yield texts[0], _joined(parts, cuts), np.concatenate(scores)
+            found = [self._in_parts(texts[0])]
         else:
-            yield from self._read(texts)
+            found = self._tried(texts)
+        most = self._limits.document_segments
+        return [
+            read if len(read.cut) <= most else _shortened(text, read, most) for text, read in zip(texts, found, strict=True)
+        ]
 
-    def _read(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
+    def _in_parts(self, text: str) -> _Read:
+        """A long document, part by part until a limit is reached."""
+        parts: list[str] = []
+        found: list[_Read] = []
+        until = time.monotonic() + self._limits.document_seconds
+        start = segments = 0
+        for part in _parts(text, self._limits.document_characters):
+            if segments >= self._limits.document_segments or time.monotonic() >= until:
+                parts.append(text[start:])
+                found.append(_unread(text[start:]))
+                break
+            parts.append(part)
+            found += self._tried([part])
+            start += len(part)
+            segments += len(found[-1].cut)
+        cuts, scores, marks = zip(*found, strict=True)
+        return _Read(_joined(parts, cuts), np.concatenate(scores), np.concatenate(marks))
+
+    def _tried(self, texts: list[str]) -> list[_Read]:
+        """Each document of a batch; what cannot be read is kept, and said."""
+        try:
+            return list(self._stages(texts))
+        except Exception:  # whatever it was, it must not cost a run or a document's text
+            if len(texts) > 1:
+                return [read for text in texts for read in self._tried([text])]
+            _LOG.warning("a text of %d characters is kept as it is, for reading it failed", len(texts[0]), exc_info=True)
+            return [_unread(texts[0])]
+
+    def _stages(self, texts: list[str]) -> Iterator[_Read]:
         cuts = segment.cut_many(texts, self._limits, self._language_id)
         cuts = split.split(self._stored.model, texts, cuts, self._language_id)
         rows = features.rows(texts, cuts)
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
-        for text, cut, start in zip(texts, cuts, rows.documents[:-1].tolist(), strict=True):
-            yield text, cut, scores[start : start + len(cut)]
+        marks = np.zeros(len(scores), np.uint8)
+        for cut, start in zip(cuts, rows.documents[:-1].tolist(), strict=True):
+            yield _Read(cut, scores[start : start + len(cut)], marks[start : start + len(cut)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Explainer:
-    """Reads a result's document again and explains it. It is pickled without its model, which is then loaded when asked."""
+class _Read(NamedTuple):
+    """A document as it was read: its segments, their probabilities in steps of 1/STEPS, and their marks."""
 
-    folder: str
-    checksums: Mapping[str, str]
-    limits: Limits
-    stages: model.Model | None = field(default=None, repr=False)
+    cut: Segments
+    scores: NDArray[np.uint16]
+    marks: NDArray[np.uint8]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Explainer, (self.folder, self.checksums, self.limits)
 
-    def __call__(self, result: Result) -> Callable[[int, int, Label, Label], Explanation]:
-        stages = self.stages or self._loaded()
-        text, cut = result.text, result.segments
-        pieces = list(_parts(text, self.limits.document_characters))
-        stops = np.cumsum([0, *map(len, pieces)]).tolist()
+def _unread(text: str) -> _Read:
+    """A text that nobody looked at: one segment, of which nothing is known."""
+    some = int(bool(text))
+    cut = Segments([len(text)][:some], [0][:some], [LANGUAGES.index(Language.OTHER)][:some])
+    scores = np.full((some, len(LABELS)), STEPS // len(LABELS), np.uint16)
+    return _Read(cut, scores, np.full(some, Mark.UNREAD, np.uint8))
 
-        @lru_cache(maxsize=1)  # spans are asked for in order, and a part's reading is large
-        def reading(part: int) -> explain.Reading:
-            return explain.read(stages, pieces[part], _part(cut, stops[part], stops[part + 1]))
 
-        def why(start: int, end: int, label: Label, against: Label) -> Explanation:
-            first, last = bisect_right(stops, start) - 1, bisect_left(stops, end)
-            return explain.explain(
-                stages, text, ((stops[part], reading(part)) for part in range(first, last)), start, end, label, against
-            )
-
-        return why
-
-    def _loaded(self) -> model.Model:
-        stored = store.load(self.folder, self.limits)
-        if stored.manifest["sha256"] != self.checksums:
-            raise ModelUnsupported(f"{self.folder} holds another model by now than labelled this text: label it again")
-        return stored.model
+def _shortened(text: str, read: _Read, most: int) -> _Read:
+    """A document of which so many segments count as read; what stands behind them is one more."""
+    cut, scores, marks = read
+    start = cut.ends[most - 1] if most > 0 else 0
+    rest = _unread(text[start:])
+    return _Read(
+        Segments(
+            [*cut.ends[:most], len(text)],
+            [*cut.paragraphs[:most], cut.paragraphs[most]],
+            [*cut.languages[:most], *rest.cut.languages],
+            cut.chinese_script,
+        ),
+        np.concatenate((scores[:most], rest.scores)),
+        np.concatenate((marks[:most], rest.marks)),
+    )
 
 
 # Without a lock: a process forked while another thread holds one would wait for ever. Two threads may load twice.
@@ -249,14 +268,6 @@ def _parts(text: str, longest: int) -> Iterator[str]:
             end = _BLANK_LINES.match(text, end).end()  # type: ignore[union-attr]
         yield text[start:end]
         start = end
-
-
-def _part(cut: Segments, start: int, stop: int) -> Segments:
-    """The segments of `text[start:stop]`, of which none begins before it or ends behind it, as those of a document."""
-    first, last = bisect_right(cut.ends, start), bisect_right(cut.ends, stop)
-    paragraphs = cut.paragraphs[first:last]
-    ends = [end - start for end in cut.ends[first:last]]
-    return Segments(ends, [number - paragraphs[0] for number in paragraphs], cut.languages[first:last])
 
 
 def _joined(parts: Sequence[str], cuts: Sequence[Segments]) -> Segments:

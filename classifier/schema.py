@@ -6,8 +6,8 @@ modules import this one, and it imports only the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 
@@ -39,6 +39,25 @@ class Layout(StrEnum):
     PAGE = "page"
 
 
+class Decider(StrEnum):
+    """Who decided a span: the model; a rule of the user's; what is known of its site; or, where nothing read it, a limit."""
+
+    MODEL = "model"
+    RULE = "rule"
+    SITE = "site"
+    LIMIT = "limit"
+
+
+# Reasons of an explanation that others know by name: what stands before any text; and the words' own part.
+BEFORE_READING = "before anything is read"
+OWN_WORDS = "its own words"
+_SAID = 3  # reasons to a side, and words, that a sentence can hold
+_HEADS = {
+    Decider.MODEL: "",
+    Decider.RULE: "A rule decided. The model by itself says ",
+    Decider.SITE: "What is known of the site decided. The model by itself says ",
+}
+
 LABELS: tuple[Label, ...] = tuple(Label)
 LANGUAGES: tuple[Language, ...] = tuple(Language)
 LAYOUTS: tuple[Layout, ...] = tuple(Layout)
@@ -47,12 +66,6 @@ PROSE = {Language.EN: 80, Language.ZH: 30, Language.OTHER: 80}
 # Who decides the path of a segment: our own reading, or langdetect's detector.
 LANGUAGE_IDS = ("exact", "langdetect")
 BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # what str.splitlines() breaks at
-
-
-# What an explanation begins with, whatever the text; and how much of it is said in a sentence.
-BEFORE_READING = "before anything is read"
-_OWN_WORDS = "its own words"
-_SAID = 3
 
 
 class ClassifierError(Exception):
@@ -105,19 +118,31 @@ class Limits:
         most, whatever is asked for.
     document_characters: a longer document is read in parts of at most so many, cut at line
         breaks, each as a document of its own: memory and time per character then stay the same.
+    document_segments, document_seconds: what is left of a document behind so many segments, or behind
+        the part in which so many seconds ran out, is not read: it is kept, and `Quality.unread` counts it.
     batch_characters: how much text one pass of the kernel scores; temporaries of this
         size stay in the processor's cache.
     model_bytes: the largest file of a model folder that is read.
     record_bytes: a longer record of a file of documents, or a longer text file, is set aside.
     expansion: how many times its size a compressed file may expand; beyond, its rest is set aside.
+
+    Raises InputError for a bound that is no number above 0.
     """
 
     segment_characters: int = 600
     document_characters: int = 1_000_000
+    document_segments: int = 2_000_000
+    document_seconds: float = 600.0
     batch_characters: int = 64_000
     model_bytes: int = 64_000_000
     record_bytes: int = 32_000_000
     expansion: int = 200
+
+    def __post_init__(self) -> None:
+        for bound in fields(self):
+            value = getattr(self, bound.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise InputError(f"the limit {bound.name} is {value!r}: use a number above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +170,7 @@ class Span:
 
     confidence: the model's probability of `label`, averaged over the span's characters.
     kept: the policy's decision; a span that is not kept is absent from the clean text.
+    decided_by: who is behind label and decision.
     """
 
     start: int
@@ -153,6 +179,7 @@ class Span:
     language: Language
     confidence: float
     kept: bool
+    decided_by: Decider = Decider.MODEL
 
     def as_dict(self) -> dict[str, object]:
         """The span as a JSON object."""
@@ -163,16 +190,18 @@ class Span:
             "language": self.language.value,
             "confidence": self.confidence,
             "kept": self.kept,
+            "decided_by": self.decided_by.value,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a span has its label, as weights in logarithms of odds of `label` against `against`; below 0 they speak against it.
+    """Why a span has its label. Weights are logarithms of odds of `label` to `against`; one below 0 speaks against it.
 
-    words: stretches of the caller's own text as (start, end, text, weight), and reasons: what was looked at and its
-    weight, both in order of weight without its sign. margin: the reasons' sum; the model's label has one above 0.
-    decided_by: who had the last word; where that is not the model, the rest is what the model read.
+    words: what of the caller's own text weighs, as (start, end, text, weight); reasons: what was looked at, as (name,
+    weight), one a name; both in order of weight, whatever its sign. margin: the sum of the reasons, above 0 where the
+    model holds `label` for more probable. decided_by: as of the span; where a rule decided, the rest is what the model
+    says by itself, and where a limit did, there is none.
     """
 
     label: Label
@@ -180,24 +209,22 @@ class Explanation:
     words: tuple[tuple[int, int, str, float], ...]
     reasons: tuple[tuple[str, float], ...]
     margin: float
-    decided_by: str = "model"
+    decided_by: Decider = Decider.MODEL
 
     def __str__(self) -> str:
         """In a sentence or two of plain English."""
-
-        def listed(items: Iterable[str]) -> str:
-            *most, last = items
-            return f"{', '.join(most)} and {last}" if most else last
-
-        quoted = [f"“{' '.join(text.split())}”" for *_, text, weight in self.words if weight > 0][:_SAID]
-        said = {_OWN_WORDS: f"{_OWN_WORDS} ({', '.join(quoted)})"} if quoted else {}
-        read = [(said.get(name, name), weight) for name, weight in self.reasons if name != BEFORE_READING]
-        least = max((abs(weight) for _, weight in read), default=0) / 4
-        out = "" if self.decided_by == "model" else f"Decided by a {self.decided_by}; the model alone read it so: "
-        out += f"{self.label} {'rather than' if self.margin > 0 else 'less than'} {self.against}"
-        for start, sign in ((" because of ", 1), ("; against it: ", -1)):
-            chosen = [name for name, weight in read if sign * weight > least][:_SAID]
-            out += start + listed(chosen) if chosen else ""
+        if self.decided_by is Decider.LIMIT:
+            return "Kept unread: a limit was reached before it, or reading it failed."
+        sign = 1 if self.margin > 0 else -1
+        quoted = [f"“{' '.join(text.split())}”" for *_, text, weight in self.words if sign * weight > 0][:_SAID]
+        said = {OWN_WORDS: f"{OWN_WORDS} ({', '.join(quoted)})"} if quoted else {}
+        read = [(said.get(name, name), sign * weight) for name, weight in self.reasons if name != BEFORE_READING]
+        least = max((abs(weight) for _, weight in read), default=0) / 4  # a lesser reason is left unsaid
+        speak = [[name for name, weight in read if side * weight > least][:_SAID] for side in (1, -1)]
+        first, second = (self.label, self.against)[::sign]
+        out = f"{_HEADS[self.decided_by]}{first} rather than {second}"
+        out += f" because of {_listed(speak[0])}" if speak[0] else ""
+        out += f"; against it {_listed(speak[1])}" if speak[1] else ""
         return f"{out[0].upper()}{out[1:]}."
 
 
@@ -211,6 +238,7 @@ class Quality:
     undecided_share: the share that is labelled as what the policy removes, and kept because
         the model is not sure enough.
     longest_boilerplate: characters of the longest run of spans that are not content.
+    unread: characters that a limit left unread, or whose reading failed: kept, and counted as content.
     languages: the share of non-space characters by language path, largest first.
     chinese_script: "Hans" or "Hant", whichever most characters of the Chinese segments
         belong to, or None where there is no Chinese or no character decides.
@@ -223,6 +251,7 @@ class Quality:
     kept_share: float
     undecided_share: float
     longest_boilerplate: int
+    unread: int
     languages: dict[Language, float]
     chinese_script: str | None
     worst: Span | None
@@ -236,10 +265,15 @@ class Quality:
             "kept_share": self.kept_share,
             "undecided_share": self.undecided_share,
             "longest_boilerplate": self.longest_boilerplate,
+            "unread": self.unread,
             "languages": {language.value: share for language, share in self.languages.items()},
             "chinese_script": self.chinese_script,
             "worst": self.worst.as_dict() if self.worst else None,
         }
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 PRESETS = ("careful", "balanced", "thorough")
