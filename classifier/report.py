@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from classifier.decide import Result
+from classifier.schema import Span
 
 _WIDTH = 90
 
@@ -30,13 +31,28 @@ def view(result: Result) -> Iterator[str]:
             yield f"{mark} {span.label:10} {span.language:5} {span.confidence:.2f}  {piece}"
 
 
+def lines(result: Result) -> Iterator[list[Span]]:
+    """The spans of a result, a list a paragraph."""
+    spans = iter(result.spans)
+    for paragraph in result.paragraphs:
+        line = [next(spans)]
+        while line[-1].end < paragraph.end:
+            line.append(next(spans))
+        yield line
+
+
 def summary(result: Result) -> str:
-    """One line on the document as a whole."""
+    """One line on the document as a whole, and what the marks of `view` mean."""
+    return f"{shares(result)} (- removed, ? kept because unsure)"
+
+
+def shares(result: Result) -> str:
+    """How much of the document is what, and what the policy does."""
     quality = result.quality
+    unread = f", {quality.unread:,} characters unread" if quality.unread else ""
     return (
         f"{quality.characters:,} characters, {quality.content_share:.0%} content; "
-        f"{result.policy.preset} keeps {quality.kept_share:.0%}, {quality.undecided_share:.0%} because unsure "
-        "(- removed, ? kept because unsure)"
+        f"{result.policy.preset} keeps {quality.kept_share:.0%}, {quality.undecided_share:.0%} because unsure{unread}"
     )
 
 

@@ -211,12 +211,19 @@ class Explanation:
     margin: float
     decided_by: Decider = Decider.MODEL
 
+    @property
+    def heaviest(self) -> tuple[tuple[int, int, str, float], ...]:
+        """The few words that speak most for what the model says; none weighs less than a quarter of the first."""
+        sign = 1 if self.margin > 0 else -1
+        least = max((sign * weight for *_, weight in self.words), default=0.0) / 4
+        return tuple(word for word in self.words if 0 < least <= sign * word[-1])[:_SAID]
+
     def __str__(self) -> str:
         """In a sentence or two of plain English."""
         if self.decided_by is Decider.LIMIT:
             return "Kept unread: a limit was reached before it, or reading it failed."
         sign = 1 if self.margin > 0 else -1
-        quoted = [f"“{' '.join(text.split())}”" for *_, text, weight in self.words if sign * weight > 0][:_SAID]
+        quoted = [f"“{' '.join(text.split())}”" for *_, text, _ in self.heaviest]
         said = {OWN_WORDS: f"{OWN_WORDS} ({', '.join(quoted)})"} if quoted else {}
         read = [(said.get(name, name), sign * weight) for name, weight in self.reasons if name != BEFORE_READING]
         least = max((abs(weight) for _, weight in read), default=0) / 4  # a lesser reason is left unsaid
@@ -224,7 +231,7 @@ class Explanation:
         first, second = (self.label, self.against)[::sign]
         out = f"{_HEADS[self.decided_by]}{first} rather than {second}"
         out += f" because of {_listed(speak[0])}" if speak[0] else ""
-        out += f"; against it {_listed(speak[1])}" if speak[1] else ""
+        out += f"; against it: {_listed(speak[1])}" if speak[1] else ""
         return f"{out[0].upper()}{out[1:]}."
 
 
