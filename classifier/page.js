@@ -13,11 +13,13 @@
   };
   const show = (part) => {
     const lines = part.dataset.tip.split("\n").map((line) => element("p", line));
+    lines[0].className = part.dataset.label;
     panel.replaceChildren(...lines);
     const why = JSON.parse(part.dataset.why || "[]"), most = Math.max(...why.map(([, weight]) => Math.abs(weight)));
     const list = element("ol", "");
-    for (const [name, weight] of why) {
-      const item = element("li", "", weight < 0 ? "against" : "for"), track = element("span", ""), bar = element("i", "");
+    for (const [name, weight, kind] of why) {
+      const item = element("li", "", (weight < 0 ? "against " : "for ") + kind);
+      const track = element("span", ""), bar = element("i", "");
       bar.style.width = `${100 * Math.abs(weight) / most}%`;
       track.append(bar);
       item.append(element("span", name), track, element("span", (weight < 0 ? "\u2212" : "+") + Math.abs(weight).toFixed(1)));

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 from classifier.decide import Result
 from classifier.report import lines, shares
 from classifier.safe import for_terminal
-from classifier.schema import BREAKS, Decider, Explanation, Label, Language, Span
+from classifier.schema import BREAKS, OWN_WORDS, Decider, Explanation, Label, Language, Span
 from classifier.terminal import SURE, UNSURE
 
 _HERE = Path(__file__).parent
@@ -27,6 +28,7 @@ _SCRIPTS = {"Hans": " (Simplified)", "Hant": " (Traditional)"}
 # What a page may not hold, or a reader would not see: shown as escapes.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _BLANK = re.compile(rf"[{BREAKS}]\s*[{BREAKS}]")
+_SHOWN, _SHOWN_WORDS = 8, 5
 _DECIDED = {
     Decider.MODEL: "decided by the model",
     Decider.RULE: "decided by a rule",
@@ -76,7 +78,9 @@ def _controls(documents: Sequence[tuple[str, Result]]) -> str:
     )
     views = (("struck", "struck through", " checked"), ("as-it-was", "as it was", ""), ("only-clean", "taken out", ""))
     removed = "".join(f'<label><input type="radio" name="view" id="{key}"{on}>{text}</label>' for key, text, on in views)
-    return f"<form><fieldset><legend>Show</legend>{labels}</fieldset><fieldset><legend>Removed text</legend>{removed}</fieldset></form>"
+    groups = (("Show", labels), ("Removed text", removed))
+    sets = "".join(f"<fieldset><legend>{name}</legend>{inputs}</fieldset>" for name, inputs in groups)
+    return f'<form aria-label="What is shown">{sets}</form>'
 
 
 def _contents(documents: Sequence[tuple[str, Result]]) -> str:
@@ -119,7 +123,13 @@ def _paragraph(result: Result, spans: Sequence[Span], why: bool) -> str:
     if not shown:
         return ""
     apart = ' class="apart"' if _BLANK.search(result.text, spans[-1].start, spans[-1].end) else ""
-    return f'<p dir="auto"{apart}>{shown}</p>\n'
+    return f'<p dir="{_direction(result.text[spans[0].start : spans[-1].end])}"{apart}>{shown}</p>\n'
+
+
+def _direction(text: str) -> str:
+    """The direction of a paragraph: that of its first letter. `dir="auto"` would not look into its parts."""
+    strong = (unicodedata.bidirectional(char) for char in text)
+    return "rtl" if next((kind for kind in strong if kind in ("L", "R", "AL")), "L") != "L" else "ltr"
 
 
 def _span(result: Result, span: Span, why: bool) -> str:
@@ -135,14 +145,24 @@ def _span(result: Result, span: Span, why: bool) -> str:
     tip = f"{span.label.capitalize()}, {decision}\n{tongue}; {span.confidence:.0%} sure; {_DECIDED[span.decided_by]}"
     if explanation:
         tip += f"\n{explanation}"
-    said = "" if span.label is Label.CONTENT else f'<span class="unseen" lang="en">{span.label}, {decision}: </span>'
-    attributes = f'class="{kind}{"" if span.kept else " gone"}" lang="{language}" tabindex="0" data-tip="{_text(tip)}"'
+    said = "" if span.label is Label.CONTENT else f'<span class="unseen" lang="en" dir="ltr">{span.label}, {decision}: </span>'
+    attributes = f'class="{kind}{"" if span.kept else " gone"}" lang="{language}" tabindex="0"'
+    attributes += f' data-label="{span.label}" data-tip="{_text(tip)}"'
     if tag:
         attributes += f' data-tag="{tag}"'
     if explanation and explanation.reasons:
-        reasons = [[name, round(weight, 1)] for name, weight in explanation.reasons if abs(weight) >= 0.05]
-        attributes += f' data-why="{escape(json.dumps(reasons))}"'
+        attributes += f' data-why="{_text(json.dumps(_reasons(explanation), ensure_ascii=False))}"'
     return f"<bdi {attributes}>{said}{''.join(_words(result.text, span, explanation))}</bdi>"
+
+
+def _reasons(explanation: Explanation) -> list[tuple[str, float, str]]:
+    """What the panel lists: the larger reasons, and behind the one of its own words those that weigh most."""
+    out = []
+    for name, weight in explanation.reasons[:_SHOWN]:
+        out.append((name, round(weight, 1), "reason"))
+        if name == OWN_WORDS:
+            out += [(" ".join(word.split()), round(share, 1), "word") for *_, word, share in explanation.words[:_SHOWN_WORDS]]
+    return [line for line in out if line[1]]
 
 
 def _words(text: str, span: Span, explanation: Explanation | None) -> Iterator[str]:
