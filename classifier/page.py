@@ -16,7 +16,7 @@ from html import escape
 from pathlib import Path
 
 from classifier.decide import Result
-from classifier.report import lines, shares
+from classifier.report import body, lines, shares
 from classifier.safe import for_terminal
 from classifier.schema import BREAKS, OWN_WORDS, Decider, Explanation, Label, Language, Span
 from classifier.terminal import SURE, UNSURE
@@ -166,8 +166,8 @@ def _reasons(explanation: Explanation) -> list[tuple[str, float, str]]:
 
 
 def _words(text: str, span: Span, explanation: Explanation | None) -> Iterator[str]:
-    """The text of a span, the words that weigh most in elements of their own; without the line breaks at its end."""
-    at, end = span.start, span.start + len(text[span.start : span.end].rstrip(BREAKS))
+    """The text of a span, the words that weigh most in elements of their own."""
+    at, end = body(text, span)
     heavy = explanation.heaviest if explanation else ()
     for first, last, *_ in sorted(heavy):
         yield f"{_text(text[at:first])}<b>{_text(text[first:last])}</b>"

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from classifier.decide import Result
-from classifier.schema import Span
+from classifier.schema import BREAKS, Span
 
 _WIDTH = 90
 
@@ -39,6 +39,16 @@ def lines(result: Result) -> Iterator[list[Span]]:
         while line[-1].end < paragraph.end:
             line.append(next(spans))
         yield line
+
+
+def body(text: str, span: Span) -> tuple[int, int]:
+    """Where the text of a span begins and ends, but for the line breaks, and the blank lines, around it."""
+    piece = text[span.start : span.end]
+    lead = piece[: len(piece) - len(piece.lstrip())]
+    tail = piece[len(piece.rstrip()) :]
+    first = max((at + 1 for at, char in enumerate(lead) if char in BREAKS), default=0)
+    last = next((at for at, char in enumerate(tail) if char in BREAKS), len(tail))
+    return span.start + first, max(span.start + first, span.end - len(tail) + last)
 
 
 def summary(result: Result) -> str:

@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from classifier.decide import Result
-from classifier.report import lines, shares
+from classifier.report import body, lines, shares
 from classifier.safe import for_terminal
 from classifier.schema import BREAKS, Explanation, Label, Span
 
@@ -88,10 +88,9 @@ Cell = tuple[str, int, bool]
 
 
 def _cells(text: str, span: Span, heavy: Collection[int] = ()) -> Iterator[Cell]:
-    """The characters of a span without the white space at its ends; controls as escapes, a tab as a space."""
-    piece = text[span.start : span.end]
-    first = len(piece) - len(piece.lstrip(BREAKS))
-    for at, char in enumerate(piece.rstrip()[first:], span.start + first):
+    """The characters of a span; controls as escapes, a tab as a space."""
+    first, last = body(text, span)
+    for at, char in enumerate(text[first:last].rstrip(), first):
         shown = " " if char == "\t" else for_terminal(char)
         yield shown, sum(map(_width, shown)), at in heavy
 
