@@ -6,6 +6,7 @@ policy's. Another policy decides again on the same probabilities and scores noth
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -140,8 +141,10 @@ class Result:
         if not 0 <= span.start < span.end <= len(self.text):
             raise InputError(f"the span {span.start} to {span.end} is no stretch of a text of {len(self.text):,} characters")
         if against is None:
-            sizes = np.diff(np.clip([0, *self.segments.ends], span.start, span.end))
-            pooled = dict(zip(LABELS, (sizes @ self.probabilities.astype(np.int64)).tolist(), strict=True))
+            ends = self.segments.ends
+            rows = slice(bisect_right(ends, span.start), bisect_left(ends, span.end) + 1)
+            sizes = np.diff([span.start, *ends[rows][:-1], span.end])
+            pooled = dict(zip(LABELS, (sizes @ self.probabilities[rows].astype(np.int64)).tolist(), strict=True))
             against = max((label for label in LABELS if label != span.label), key=pooled.__getitem__)
         if against == span.label:
             raise InputError(f"{against} cannot be held against itself: name another label")

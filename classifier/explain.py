@@ -42,7 +42,7 @@ class Reading(NamedTuple):
 
     rows, grams, logits, inputs: what the two stages saw. at: where the characters of `rows.grams` stand in
     the text, but for spaces; before: how many of them stand before each place of `rows.grams`. stops: where
-    the segments begin in the text, and where the last one ends.
+    the segments begin in the text, and where the last one ends; counts: their n-grams.
     """
 
     rows: features.Rows
@@ -52,6 +52,7 @@ class Reading(NamedTuple):
     at: NDArray[np.int64]
     before: NDArray[np.int64]
     stops: NDArray[np.int64]
+    counts: NDArray[np.int64]
 
 
 def explain(model: stages.Model, text: str, parts: Iterable[tuple[int, Reading]], span: Span, against: Label) -> Explanation:
@@ -66,22 +67,38 @@ def explain(model: stages.Model, text: str, parts: Iterable[tuple[int, Reading]]
     reasons = dict.fromkeys([BEFORE_READING, *Group], 0.0)
     weights: dict[int, float] = {}
     for offset, reading in parts:
-        stops = np.clip(reading.stops + offset, start, end)
-        sizes = np.diff(stops) / max(end - start, 1)
-        for row in np.flatnonzero(sizes).tolist():
-            network = model.networks[reading.rows.language[row]]
-            inputs = reading.inputs[row : row + 1]
-            shares = sizes[row] * contributions(network, inputs, side)[0]
-            places, values, rest = character_weights(model, reading, row, shares[_OWN])
-            for group, share in zip(context.groups(), shares.tolist(), strict=True):
-                reasons[group] += share
+        first = int(np.searchsorted(reading.stops, start - offset, side="right")) - 1
+        last = int(np.searchsorted(reading.stops, end - offset))
+        rows = slice(max(first, 0), min(last, reading.stops.size - 1))
+        edges: NDArray[np.int64] = np.clip(reading.stops[rows.start : rows.stop + 1] + offset, start, end)
+        sizes: NDArray[np.float64] = (edges[1:] - edges[:-1]) / max(end - start, 1)
+        shares, before = _shares(model, reading, rows, side)
+        shares *= sizes[:, None]
+        reasons[BEFORE_READING] += float(sizes @ before)
+        for group, share in zip(context.groups(), shares.sum(0).tolist(), strict=True):
+            reasons[group] += share
+        for row, own in enumerate(shares[:, _OWN], rows.start):
+            places, values, rest = character_weights(model, reading, row, own)
             reasons[Group.WORDS] -= rest  # what the head adds to any text is not of these words
-            reasons[BEFORE_READING] += rest + sizes[row] * float(margin(network, np.zeros_like(inputs), side)[0])
+            reasons[BEFORE_READING] += rest
             weights.update(zip((places + offset).tolist(), values.tolist(), strict=True))
     rounded = {str(name): round(float(weight), DIGITS) for name, weight in reasons.items()}
     ordered = tuple(sorted(rounded.items(), key=lambda pair: -abs(pair[1])))
     words = stretches(text, start, end, weights)
     return Explanation(span.label, against, words, ordered, round(sum(rounded.values()), DIGITS), span.decided_by)
+
+
+def _shares(
+    model: stages.Model, reading: Reading, rows: slice, side: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What each input of segments adds, and what is there before it: rows x inputs, and rows."""
+    inputs, languages = reading.inputs[rows], reading.rows.language[rows]
+    shares, before = np.zeros(inputs.shape), np.zeros(len(inputs))
+    for language in np.unique(languages).tolist():
+        chosen, network = languages == language, model.networks[language]
+        shares[chosen] = contributions(network, inputs[chosen], side)
+        before[chosen] = margin(network, np.zeros_like(inputs[:1]), side)
+    return shares, before
 
 
 def stretches(text: str, start: int, end: int, weights: Mapping[int, float]) -> tuple[tuple[int, int, str, float], ...]:
@@ -173,7 +190,8 @@ def read(model: stages.Model, text: str, cut: Segments) -> Reading:
     logits = stages.local_logits(model, rows, grams)
     inputs = context.context_inputs(rows, context.steps(logits), context.evidence(rows, grams))
     before = np.concatenate(([0], np.cumsum(rows.grams != features.SPACE)))
-    return Reading(rows, grams, logits, inputs, features.seen(text), before, np.array([0, *cut.ends]))
+    stops = np.array([0, *cut.ends])
+    return Reading(rows, grams, logits, inputs, features.seen(text), before, stops, stages.gram_count(rows))
 
 
 def contributions(network: stages.Network, inputs: NDArray[np.float32], side: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -213,8 +231,7 @@ def character_weights(
     """
     first, last = reading.rows.bounds[row : row + 2].tolist()
     route = int(reading.rows.language[row])
-    count = int(stages.gram_count(reading.rows)[row])
-    norm = float(model.scale[route]) / max(count, 1) ** 0.5
+    norm = float(model.scale[route]) / max(int(reading.counts[row]), 1) ** 0.5
     # A score is centred, rounded and bounded: what that adds or takes is laid on all n-grams alike.
     logits = reading.logits[row] - reading.logits[row].mean()
     gains = np.divide(shares, logits, out=np.zeros(len(LABELS)), where=logits != 0)

@@ -118,6 +118,7 @@ def test_what_is_removed_can_be_taken_out_so_that_the_clean_text_is_left(visit, 
     for text, (_, result) in zip(shown, results, strict=True):
         kept = "".join(result.text[span.start : span.end] for span in result.spans if span.kept)
         assert text.split() == kept.split()
+    assert all(line.is_visible() for line in tab.locator(".sum").all())
 
 
 def test_each_label_can_be_hidden(visit):
