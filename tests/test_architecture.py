@@ -13,6 +13,7 @@ ROOT = Path(classifier.__file__).parent
 MAY_IMPORT = {
     "__init__": {"schema", "decide", "pipeline"},
     "schema": set(),
+    "safe": set(),
     "language": {"language.paths"},
     "language.scripts": {"points"},
     "language.grammar": {"language.scripts"},
