@@ -104,7 +104,7 @@ def test_a_save_that_fails_leaves_the_old_model(folder, monkeypatch):
     def fail(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(store.joblib, "dump", fail)
+    monkeypatch.setattr(joblib, "dump", fail)
     with pytest.raises(OSError, match="disk full"):
         store.save(folder, stored.model, {}, "")
     monkeypatch.undo()
