@@ -186,7 +186,7 @@ def _placed(state: dict[str, Any], stream: io.BytesIO) -> Place:
     if offset % ALIGNMENT:
         raise ValueError("an array does not begin where joblib lets it begin")
     end = offset + math.prod(shape) * int(kind.kind[1:])
-    if end > len(stream.getbuffer()):
+    if end > len(stream.getvalue()):
         raise ValueError(f"an array of shape {str(shape)[:80]} does not fit the file")
     stream.seek(end)
     return Place(f"<{kind.kind}", shape, offset)
