@@ -85,7 +85,7 @@ def _manifest(path: Path, limits: Limits) -> dict[str, Any]:
     file = path / MANIFEST
     try:
         with _open(file, min(manifests.MOST_BYTES, limits.model_bytes)) as stream:
-            raw = stream.read(manifests.MOST_BYTES)
+            raw = _read(stream)
     except FileNotFoundError:
         raise ModelNotFound(f"no model at {path}: {MANIFEST} is missing; pass a folder that training/train.py wrote") from None
     except (OSError, ValueError) as error:  # a path may hold what no file system takes
@@ -118,12 +118,16 @@ def _open(file: Path, most: int) -> BinaryIO:
     raise ModelDamaged(f"{file} is {what}: this is no model of this package")
 
 
+def _read(stream: BinaryIO) -> bytes:
+    return stream.read(os.fstat(stream.fileno()).st_size)  # not to its end, which some files do not have
+
+
 def _arrays(path: Path, manifest: Mapping[str, Any], limits: Limits) -> dict[str, NDArray[Any]]:
     """The arrays by name, read-only, over the mapped file; nothing is known of their shapes and values yet."""
     file = path / ARRAYS
     try:
         with _open(file, limits.model_bytes) as stream:
-            raw = stream.read(limits.model_bytes)
+            raw = _read(stream)
             digest, promised = hashlib.sha256(raw).hexdigest(), manifest["sha256"][ARRAYS]
             if digest != promised:
                 raise ModelDamaged(f"{file} has checksum {digest[:16]}…, the manifest promises {promised[:16]}…: {_AGAIN}")
