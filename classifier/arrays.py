@@ -20,6 +20,11 @@ MOST_STEPS = 4_000
 ALIGNMENT = 16  # of joblib since 1.2
 KINDS = frozenset({"i1", "i2", "i4", "u8", "f4", "f8"})
 
+_NAMES = set(
+    "PROTO FRAME STOP MARK MEMOIZE BINGET LONG_BINGET SHORT_BINUNICODE BININT BININT1 BININT2 NONE NEWTRUE NEWFALSE EMPTY_DICT "
+    "EMPTY_TUPLE TUPLE1 TUPLE2 TUPLE3 TUPLE SETITEM SETITEMS STACK_GLOBAL NEWOBJ REDUCE BUILD".split()
+)
+_STEPS = {step.code.encode("latin-1"): step for step in pickletools.opcodes if step.name in _NAMES}
 _MARK = object()
 _SCALARS = (str, int, bool, type(None))
 
@@ -67,18 +72,29 @@ def places(raw: bytes) -> dict[str, Place]:
     stack: list[Any] = []
     memo: list[Any] = []
     try:
-        for count, (step, argument, position) in enumerate(pickletools.genops(stream)):
-            if count >= MOST_STEPS:
-                raise ValueError(f"it takes more than {MOST_STEPS} steps to describe its arrays")
-            if step.name == "STOP":
+        for _ in range(MOST_STEPS):
+            position = stream.tell()
+            step, argument = _next(stream)
+            if step == "STOP":
                 return _result(stack, stream, raw)
             try:
-                _follow(step.name, argument, stack, memo, stream)
+                _follow(step, argument, stack, memo, stream)
             except ValueError as error:
-                raise ValueError(f"{error} (step {step.name} at byte {position})") from None
+                raise ValueError(f"{error} (step {step} at byte {position})") from None
     except (IndexError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"its steps do not fit together ({error!r})") from error
-    raise ValueError("it ends before its arrays do")
+    raise ValueError(f"it takes more than {MOST_STEPS} steps to describe its arrays")
+
+
+def _next(stream: io.BytesIO) -> tuple[str, Any]:
+    """The name of the next step, and what stands behind it; of a step that is not known, nothing more is read."""
+    code = stream.read(1)
+    if not code:
+        raise ValueError("it ends before its arrays do")
+    if code not in _STEPS:
+        raise ValueError(f"it takes a step that no model needs ({code!r}): do not trust this file")
+    step = _STEPS[code]
+    return step.name, step.arg.reader(stream) if step.arg else None
 
 
 def _result(stack: list[Any], stream: io.BytesIO, raw: bytes) -> dict[str, Place]:
@@ -127,8 +143,6 @@ def _follow(step: str, argument: Any, stack: list[Any], memo: list[Any], stream:
         case "BUILD":
             state = stack.pop()
             stack[-1] = _built(stack[-1], state, stream)
-        case _:
-            raise ValueError("it takes a step that no model needs: do not trust this file")
 
 
 def _from_mark(stack: list[Any]) -> list[Any]:

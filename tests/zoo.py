@@ -32,7 +32,7 @@ GOOD = store.default_folder()
 @cache
 def shipped():
     """The shipped model's arrays, and its manifest."""
-    return joblib.load(GOOD / store.ARRAYS, mmap_mode="r"), json.loads((GOOD / store.MANIFEST).read_bytes())
+    return joblib.load(GOOD / store.ARRAYS), json.loads((GOOD / store.MANIFEST).read_bytes())
 
 
 def forge(folder, raw):
@@ -111,7 +111,7 @@ PLACES = {
 
 def text(value):
     raw = value.encode()
-    return b"X" + struct.pack("<I", len(raw)) + raw
+    return b"\x8c" + bytes([len(raw)]) + raw
 
 
 def assembled(folder):
@@ -194,6 +194,8 @@ LIES = {
     "a shape of terabytes": {"shape": (3, 2**40)},
     "a shape beyond 64 bits": {"shape": (2**62, 2**62)},
     "a shape that wraps to 0": {"shape": (2**32, 2**32)},
+    "a shape of exabytes": {"shape": (2**31 - 1, 2**31 - 1)},
+    "a shape that wraps to 0 by small sides": {"shape": (2**16,) * 4},
     "a negative shape": {"shape": (-3, -131072)},
     "a side of -1": {"shape": (-1,)},
     "a shape of fractions": {"shape": (3.0, 131072)},
@@ -311,7 +313,7 @@ MANIFESTS = {
     "a million digits": said()[:-1] + b', "more": ' + b"9" * 900_000 + b"}",
     "thirty digits": said()[:-1] + b', "more": ' + b"9" * 30 + b"}",
     "another end": said() + b"{}",
-    **{f"a threshold of {value!r}": threshold(value) for value in ("0.5", None, True, -0.1, [0.5], {}, -(10**17))},
+    **{f"a threshold of {value!r}": threshold(value) for value in ("0.5", None, True, -0.1, [0.5], {}, -1)},
     "no threshold": threshold({}),
     **{
         f"no {path[-1]}": without(*path)
