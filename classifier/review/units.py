@@ -115,5 +115,5 @@ def spoken(counts: Summary) -> Iterator[str]:
         f"{counts.mixed} mixed, {counts.skipped} skipped"
     )
     if counts.answered:
-        drawn = f"; of {counts.drawn} drawn at random it had {counts.drawn_agreed}" if counts.drawn else ""
+        drawn = f"; of the {counts.drawn} drawn at random, {counts.drawn_agreed}" if counts.drawn else ""
         yield f"the model had {counts.agreed} of {counts.answered} right{drawn}"
