@@ -367,13 +367,16 @@ def _review(options: argparse.Namespace) -> int:
         (options.export[0], Path(options.export[1])) if options.export else None,
         Path(options.imported) if options.imported else None,
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: the output is written
 
     def show(address: str) -> None:
         if not options.no_browser:  # in a thread, for a browser of the terminal returns when it is closed
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-    aside = run.execute(order, lambda line: print(f"classifier: {line}", file=sys.stderr, flush=True), show)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: the output is written
+    try:
+        aside = run.execute(order, lambda line: print(f"classifier: {line}", file=sys.stderr, flush=True), show)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return SET_ASIDE if aside else DONE
 
 

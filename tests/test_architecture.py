@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "review": set(),
     "review.rank": {"decide"},
     "review.journal": {"schema"},
-    "review.pick": {"schema", "decide", "review.rank", "review.journal"},
+    "review.pick": {"schema", "decide", "corpus.outputs", "review.rank", "review.journal"},
     "review.units": {"corpus.formats", "corpus.outputs", "review.journal"},
     "review.labelled": set(),
     "review.table": {"schema", "safe", "review.journal", "review.labelled"},

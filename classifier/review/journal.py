@@ -45,7 +45,7 @@ class Document:
 class Item:
     """A text to be labelled.
 
-    key: of the text, its digits folded, and the guess. places: where it stands, the one that is shown first. drawn:
+    key: of the text, its digits folded, and the way it was read. places: where it stands, the one that is shown first. drawn:
     those of them that were drawn at random, empty for a text that was picked. guess and confidence: the
     model's. language: for the page, "" where it is neither English nor Chinese. why: what made it worth asking.
     """

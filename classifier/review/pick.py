@@ -21,7 +21,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from classifier.decide import STEPS, Result
+from classifier.corpus import outputs
+from classifier.decide import STEPS, Mark, Result
 from classifier.review import rank
 from classifier.review.journal import Document, Item, Journal, Place
 from classifier.schema import LABELS, LANGUAGES, Language
@@ -70,20 +71,30 @@ def folded(text: str) -> str:
     return _DIGITS.sub("0", _SPACE.sub(" ", text).strip().casefold())
 
 
-def key(text: str, guess: str) -> str:
+def key(text: str, guess: int) -> str:
     """The name of a text that was read in one way: what is a headline here and a teaser there is asked about twice."""
-    return hashlib.blake2b(f"{guess}\n{folded(text)}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{hashlib.blake2b(folded(text).encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}-{guess}"
+
+
+def text_of(name: str) -> str:
+    """The part of a key that is the text's alone: another model may read the text in another way."""
+    return name.partition("-")[0]
 
 
 @contextmanager
 def read(results: Iterable[tuple[Document, Result]], sample: int, known: Collection[str], seed: int) -> Iterator[Read]:
-    """Reads labelled documents. sample: how many segments are drawn; known: keys that were asked about before."""
+    """Reads labelled documents. sample: how many segments are drawn; known: keys whose texts were asked about before.
+
+    Raises RunStopped when the temporary file cannot be written.
+    """
+    asked = {text_of(name) for name in known}
     with tempfile.TemporaryFile() as spool:
         found = Read(spool, Counter(), Counter(), [])
         chance = random.Random(seed)
         for document, result in results:
-            rows = [row for row in candidates(document, result, found.documents) if row.key not in known]
-            spool.write(json.dumps([document.id, document.site, document.text, rows], default=str).encode() + b"\n")
+            rows = [row for row in candidates(document, result, found.documents) if text_of(row.key) not in asked]
+            with outputs.explained("a temporary file"):
+                spool.write(json.dumps([document.id, document.site, document.text, rows], default=str).encode() + b"\n")
             found.counts.update({row.key for row in rows})
             found.sites[document.site or _NONE] += 1
             for row in rows:
@@ -100,7 +111,7 @@ def read(results: Iterable[tuple[Document, Result]], sample: int, known: Collect
 
 
 def candidates(document: Document, result: Result, number: int) -> Iterator[Candidate]:
-    """The segments of a document that can be asked about: those with two letters to read."""
+    """The segments of a document that can be asked about: those with two letters, which the model has read."""
     terms = rank.terms(result)
     worth = terms.worth
     guesses = result.probabilities.argmax(1) if len(result.segments) else np.zeros(0, np.intp)
@@ -109,7 +120,7 @@ def candidates(document: Document, result: Result, number: int) -> Iterator[Cand
         piece = document.text[start:end]
         begin, stop = start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
         start = end
-        if sum(map(str.isalpha, piece)) < 2:
+        if sum(map(str.isalpha, piece)) < 2 or result.marks[index] & Mark.UNREAD:
             continue
         guess = int(guesses[index])
         why = (
@@ -118,7 +129,7 @@ def candidates(document: Document, result: Result, number: int) -> Iterator[Cand
             *(["unlike its neighbours"] if terms.alone[index] >= _ALONE else []),
         )
         yield Candidate(
-            key(piece, LABELS[guess].value),
+            key(piece, guess),
             (number, begin, stop),
             guess,
             round(float(result.probabilities[index, guess]) / STEPS, 4),

@@ -83,8 +83,7 @@ def _ask(order: Review, kept: Journal, say: Callable[[str], None]) -> int:
         pick.record(found, items, kept)
     for reject in rejects:
         say(f"set aside: {reject}")
-    sites = len(found.sites)
-    say(f"{found.documents:,} documents of {sites:,} site{'s' * (sites != 1)} read, {len(items)} texts to label")
+    say(f"documents read: {found.documents:,}, of sites: {len(found.sites):,}; texts to label: {len(items)}")
     if not items:
         say("every text that can be asked about was" if known else "there is no text to ask about")
     return len(rejects)
@@ -101,13 +100,15 @@ def _labelled(
         rejects += [entry for entry in parsed if isinstance(entry, Reject)]
         if order.most_rejects is not None and len(rejects) > order.most_rejects:
             raise RunStopped(f"{len(rejects)} records were set aside, the last {rejects[-1]}: see --max-rejects")
-        records = [entry for entry in parsed if isinstance(entry, Record)][: order.documents - documents]
-        for record, result in zip(records, classifier.label_many([record.text for record in records]), strict=True):
+        records = [entry for entry in parsed if isinstance(entry, Record)]
+        room = order.documents - documents if characters < _MOST_CHARACTERS else 0
+        taken = records[:room]
+        for record, result in zip(taken, classifier.label_many([record.text for record in taken]), strict=True):
             yield Document(record.id, record.site, record.text), result
             characters += len(record.text)
-        documents += len(records)
-        if documents >= order.documents or characters >= _MOST_CHARACTERS:
-            most = "see --documents" if documents >= order.documents else f"they have {characters:,} characters"
+        documents += len(taken)
+        if len(records) > room:
+            most = "see --documents" if characters < _MOST_CHARACTERS else f"they have {characters:,} characters"
             say(f"read the first {documents:,} documents and no more: {most}")
             return
 
@@ -126,7 +127,7 @@ def _import(order: Review, kept: Journal, path: Path, say: Callable[[str], None]
     units.write(kept, order.output)
     for entry in taken.aside:
         say(f"set aside: {entry}")
-    say(f"{taken.answers} answers and {taken.units} other places taken, {taken.empty} without a label")
+    say(f"answers taken: {taken.answers}, other places: {taken.units}, rows without a label: {taken.empty}")
     if taken.aside:
         say(f"{len(taken.aside)} set aside: {', '.join(f'{n} {why}' for why, n in exchange.counts(taken.aside).items())}")
     for line in units.spoken(units.summary(kept)):
