@@ -351,6 +351,7 @@ def _review(options: argparse.Namespace) -> int:
 
     from classifier.corpus.formats import Fields
     from classifier.review import run
+    from classifier.safe import for_terminal
 
     order = run.Review(
         options.files,
@@ -368,13 +369,17 @@ def _review(options: argparse.Namespace) -> int:
         Path(options.imported) if options.imported else None,
     )
 
+    def say(line: str) -> None:
+        print(f"classifier: {for_terminal(line)}", file=sys.stderr, flush=True)
+
     def show(address: str) -> None:
-        if not options.no_browser:  # in a thread, for a browser of the terminal returns when it is closed
+        seen = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        if seen and not options.no_browser:  # elsewhere a browser of the terminal would take it over
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: the output is written
     try:
-        aside = run.execute(order, lambda line: print(f"classifier: {line}", file=sys.stderr, flush=True), show)
+        aside = run.execute(order, say, show)
     finally:
         signal.signal(signal.SIGTERM, before)
     return SET_ASIDE if aside else DONE

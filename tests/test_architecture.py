@@ -61,7 +61,7 @@ MAY_IMPORT = {
     "review.rank": {"decide"},
     "review.journal": {"schema"},
     "review.pick": {"schema", "decide", "corpus.outputs", "review.rank", "review.journal"},
-    "review.units": {"corpus.formats", "corpus.outputs", "review.journal"},
+    "review.units": {"schema", "corpus.formats", "corpus.outputs", "review.journal"},
     "review.labelled": set(),
     "review.table": {"schema", "safe", "review.journal", "review.labelled"},
     "review.label_studio": {"schema", "review.journal", "review.labelled"},
@@ -97,7 +97,7 @@ MAY_IMPORT = {
         *(f"adapters.http.{name}" for name in "answers pool requests schema meters".split()),
     },
     "cli": {
-        *"schema pipeline report job batch review.run adapters.http.service".split(),
+        *"schema safe pipeline report job batch review.run adapters.http.service".split(),
         *(f"corpus.{name}" for name in "formats run tally workers".split()),
     },
 }

@@ -193,6 +193,22 @@ def test_a_document_with_a_lone_surrogate_is_written(output):
     assert json.loads(output.read_text("utf-8"))["text"] == "\ud800 lone text"
 
 
+def test_an_output_that_cannot_be_written_is_said_and_what_stood_there_stays(kept, output, monkeypatch):
+    kept.answer("wait", "content")
+    units.write(kept, output)
+    before = output.read_bytes()
+    kept.answer("subscribe", "promo")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunStopped, match=r"No space left.*every answer is kept"):
+        units.write(kept, output)
+    assert output.read_bytes() == before
+    assert not list(output.parent.glob("*.tmp"))
+
+
 def test_the_summary_says_how_often_the_model_was_right_and_where_it_was_drawn(kept):
     kept.answer("subscribe", "promo")
     kept.answer("rights", "legal")

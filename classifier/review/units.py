@@ -15,18 +15,24 @@ from typing import Any, NamedTuple
 from classifier.corpus.formats import dump
 from classifier.corpus.outputs import Part
 from classifier.review.journal import MIXED, SKIP, Item, Journal, Unit
+from classifier.schema import RunStopped
 
 
 def write(journal: Journal, output: Path) -> None:
     """Replaces the output in one step. Raises RunStopped when it cannot be written."""
-    part = Part(output)
     try:
-        for record in records(journal):
-            part.write(dump(record))
-        part.commit()
-    except BaseException:
-        part.abandon()
-        raise
+        part = Part(output)
+        try:
+            for record in records(journal):
+                part.write(dump(record))
+            part.commit()
+        except BaseException:
+            part.abandon()
+            raise
+    except RunStopped as error:
+        raise RunStopped(
+            f"cannot write {output} ({error.__cause__}): every answer is kept, the same command writes it"
+        ) from error
 
 
 def records(journal: Journal) -> Iterator[dict[str, Any]]:
