@@ -130,6 +130,13 @@ def test_the_output_is_not_read_as_a_document(said, tmp_path):
     assert said[0].startswith("documents read: 1, ")
 
 
+def test_a_table_that_may_hold_labels_is_not_written_over(said, tmp_path):
+    (tmp_path / "t.csv").write_text("mine")
+    with pytest.raises(InputError, match="somebody's labels"):
+        asked(said, tmp_path, CORPUS)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
 def test_an_import_needs_a_review(said, tmp_path):
     order = run.Review([], tmp_path / "mine.jsonl", imported=tmp_path / "t.csv")
     with pytest.raises(InputError, match="no review yet"):

@@ -32,17 +32,20 @@ class Taken:
     aside: list[Aside] = field(default_factory=list)
 
 
+def files(kind: str, path: Path) -> list[Path]:
+    """What `export` writes: a table, or tasks and the interface for them. Raises InputError for an unknown kind."""
+    if kind not in KINDS:
+        raise InputError(f"--export {kind!r}: use one of {', '.join(KINDS)}")
+    return [path] if kind == "csv" else [path, path.with_suffix(".xml")]
+
+
 def export(journal: Journal, kind: str, path: Path) -> list[Path]:
     """Writes what is asked, answers included, for another tool; returns the files. Raises RunStopped when it cannot."""
-    if kind == "csv":
-        write(path, table.rows(journal))
-        return [path]
-    if kind != "label-studio":
-        raise InputError(f"--export {kind!r}: use one of {', '.join(KINDS)}")
-    config = path.with_suffix(".xml")
-    write(path, label_studio.tasks(journal))
-    write(config, label_studio.config())
-    return [path, config]
+    written = files(kind, path)
+    parts = [table.rows(journal)] if kind == "csv" else [label_studio.tasks(journal), label_studio.config()]
+    for name, part in zip(written, parts, strict=True):
+        write(name, part)
+    return written
 
 
 def take(journal: Journal, path: Path) -> Taken:

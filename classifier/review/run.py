@@ -18,7 +18,7 @@ from classifier.review.desk import Desk
 from classifier.review.journal import Document, Journal
 from classifier.schema import InputError, Limits, RunStopped
 
-# Text that is read at most: some 15,000 pages, a minute of one core, and as much on disk.
+# Text that is read at most, so that the temporary file stays below some hundreds of megabytes and nobody waits for minutes.
 _MOST_CHARACTERS = 50_000_000
 _NO_SHARDS = 1 << 62
 
@@ -56,6 +56,9 @@ def execute(order: Review, say: Callable[[str], None], show: Callable[[str], obj
     """
     if order.imported and not journal.beside(order.output).exists():
         raise InputError(f"{order.output} has no review yet: --import takes back what its --export wrote")
+    for path in exchange.files(*order.export) if order.export else ():
+        if path.exists():
+            raise InputError(f"{path} is there, and may hold somebody's labels: name another file")
     with journal.opened(order.output) as kept:
         if order.imported:
             return _import(order, kept, order.imported, say)
