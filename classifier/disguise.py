@@ -44,9 +44,7 @@ _SIGNS = "\u02b0-\u02e3\u1d2c-\u1d6a\u2071-\u209c\u2102-\u2149\u2160-\u217f\u24b
 _WHITE_ON_BLACK = (0x1F150, 0x1F170)  # circled and boxed, A to Z, of which NFKC says nothing
 # Letters that are drawn alike.
 _TWINS = {
-    "\u0400-\u052f": dict(
-        zip("асеорхуіјѕһԁԛԝѵӏкАВСЕНІЈКМОРЅТХУҮԌԚԜѴӀ", "aceopxyijshdqwvlkABCEHIJKMOPSTXYYGQWVI", strict=True)
-    ),
+    "\u0400-\u052f": dict(zip("асеорхуіјѕһԁԛԝѵӏкАВСЕНІЈКМОРЅТХУҮԌԚԜѴӀ", "aceopxyijshdqwvlkABCEHIJKMOPSTXYYGQWVI", strict=True)),
     "\u0370-\u03ff": dict(zip("αικνορυϲϳΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹ", "aikvopucjABEZHIKMNOPTYXC", strict=True)),
 }
 _PART = 1_000_000  # characters that are looked at together at most: a bound on memory
@@ -60,8 +58,9 @@ def _points(chars: str) -> Iterator[int]:
 
 def _forms(chars: str, digits: bool) -> dict[int, str]:
     """The letters, and the digits if asked for, that Unicode's NFKC turns into one ASCII character."""
-    plain = ((point, unicodedata.normalize("NFKC", chr(point))) for point in _points(chars))
-    return {point: one for point, one in plain if len(one) == 1 and one.isascii() and (one.isalpha() or digits and one.isdigit())}
+    plain = {point: unicodedata.normalize("NFKC", chr(point)) for point in _points(chars)}
+    wanted = string.ascii_letters + (string.digits if digits else "")
+    return {point: one for point, one in plain.items() if len(one) == 1 and one in wanted}
 
 
 def _small_capitals() -> dict[int, str]:
@@ -82,15 +81,19 @@ _NARROW = {point: " " if point == 0x3000 else chr(point - 0xFEE0) for point in _
 
 
 def _class(points: Iterable[int]) -> str:
-    return "".join(map(chr, sorted(points)))
+    """The inside of a character class, as few ranges: `re` looks at characters beyond the basic plane one by one."""
+    runs: list[list[int]] = []
+    for point in sorted(points):
+        if runs and runs[-1][-1] == point - 1:
+            runs[-1].append(point)
+        else:
+            runs.append([point])
+    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
 
 
 _HIDDEN = re.compile(f"[{_NO_WIDTH}{_LINES}]++")
 _PILE = re.compile(f"[{_MARKS}]{{3,}}+")
-_BESIDE = f"A-Za-z{_class(_PLAIN)}"
-_FORM = re.compile(
-    f"[{_class(_FACED)}]++|[{_class(_SIGNED)}]{{2,}}+|(?<=[{_BESIDE}])[{_class(_SIGNED)}]|[{_class(_SIGNED)}](?=[{_BESIDE}])"
-)
+_FORM = re.compile(f"[{_class(_PLAIN)}]++")
 _BETWEEN_WIDE = re.compile(f"(?<=[{_WIDE_LETTER}])[{_WIDE_MARK}]++(?=[{_WIDE_LETTER}])")
 _LINE = re.compile(f"[^{BREAKS}]++")
 _ODD, _MARK, _LATIN, _FOREIGN = (1 << bit for bit in range(4))
@@ -103,7 +106,7 @@ class _Script(NamedTuple):
     both side by side; word: letters of either. latin, back: twins, to Latin and from it.
     """
 
-    letters: str
+    letters: Sequence[int]
     own: re.Pattern[str]
     own_latin: re.Pattern[str]
     mixed: re.Pattern[str]
@@ -113,15 +116,17 @@ class _Script(NamedTuple):
 
 
 def _script(block: str, twins: dict[str, str]) -> _Script:
-    letters = "".join(filter(str.isalpha, map(chr, _points(block))))
+    points = [point for point in _points(block) if chr(point).isalpha()]
+    letters = _class(points)
+    latin = {ord(char): twin for char, twin in twins.items()}
     back = {ord(twin): char for char, twin in reversed(twins.items())}
     return _Script(
-        letters,
-        re.compile(f"[{''.join(char for char in letters if char not in twins)}]"),
-        re.compile(f"[{''.join(char for char in string.ascii_letters if ord(char) not in back)}]"),
+        points,
+        re.compile(f"[{_class(point for point in points if point not in latin)}]"),
+        re.compile(f"[{_class(point for point in map(ord, string.ascii_letters) if point not in back)}]"),
         re.compile(f"[A-Za-z][{letters}]|[{letters}][A-Za-z]"),
         re.compile(f"[A-Za-z{letters}]++"),
-        {ord(char): twin for char, twin in twins.items()},
+        latin,
         back,
     )
 
@@ -137,7 +142,7 @@ def _kinds() -> NDArray[np.uint8]:
         (_points(_NO_WIDTH + _LINES), _ODD),
         (_PLAIN, _ODD),
         (map(ord, string.ascii_letters), _LATIN),
-        *((map(ord, script.letters), _FOREIGN) for script in _SCRIPTS),
+        *((script.letters, _FOREIGN) for script in _SCRIPTS),
     ):
         kinds[list(points)] = kind
     return kinds
@@ -167,6 +172,14 @@ class Seen:
         places = np.array(at, np.int64)
         result: list[int] = (places - np.searchsorted(self.left_out, places)).tolist()
         return result
+
+    def between(self, start: int, end: int) -> str:
+        """What is seen of `original[start:end]`."""
+        return self.text[slice(*self.offsets([start, end]))]
+
+    def behind(self, start: int, size: int) -> int:
+        """The offset into the original behind so many characters that are seen, from an offset on, and what belongs to them."""
+        return self.original([self.offsets([start])[0] + size])[0]
 
 
 def read(texts: Sequence[str]) -> list[Seen | None]:
@@ -205,7 +218,7 @@ def _seen(text: str) -> Seen:
     text, hidden = _without(_HIDDEN, text)
     text, piled = _without(_PILE, text)
     left_out = np.sort(np.concatenate((hidden, _behind(hidden, piled))))
-    text = _FORM.sub(lambda match: match.group().translate(_PLAIN), _BETWEEN_WIDE.sub(_narrow, text))
+    text = _FORM.sub(_plain, _BETWEEN_WIDE.sub(_narrow, text))
     for script in _SCRIPTS:
         if script.mixed.search(text):
             text = _LINE.sub(partial(_line, script), text)
@@ -223,6 +236,14 @@ def _behind(left_out: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[n
     before = np.searchsorted(left_out - np.arange(left_out.size), places, side="right")
     result: NDArray[np.int64] = places + before
     return result
+
+
+def _plain(match: re.Match[str]) -> str:
+    """Letters in another form as plain ones, but for one that stands alone as a sign."""
+    found = match.group()
+    beside = match.string[max(match.start() - 1, 0) : match.end() + 1].replace(found, "")
+    alone = len(found) == 1 and ord(found) in _SIGNED and not any(char in string.ascii_letters for char in beside)
+    return found if alone else found.translate(_PLAIN)
 
 
 def _narrow(match: re.Match[str]) -> str:
@@ -249,6 +270,7 @@ def _word(script: _Script, leans: bool, match: re.Match[str]) -> str:
     if not script.mixed.search(word):
         return word
     own, latin = script.own.search(word), script.own_latin.search(word)
-    if own and latin:
-        return word  # two scripts on purpose
-    return word.translate(script.back if own or leans and not latin else script.latin)
+    if own:
+        several = 2 * sum(map(str.isascii, word)) > len(word)
+        return word if latin or several else word.translate(script.back)  # "iPhone-ом", "θIT": two scripts on purpose
+    return word.translate(script.latin if latin or not leans else script.back)
