@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from classifier.decide import Result
+from classifier.safe import for_terminal
 from classifier.schema import BREAKS, Span
 
 _WIDTH = 90
@@ -28,7 +29,7 @@ def view(result: Result) -> Iterator[str]:
                 piece = f"{piece[: _WIDTH // 2]} … {piece[-_WIDTH // 2 :]}"
             undecided = span.label not in result.policy.keep
             mark = "-" if not span.kept else "?" if undecided else " "
-            yield f"{mark} {span.label:10} {span.language:5} {span.confidence:.2f}  {piece}"
+            yield f"{mark} {span.label:10} {span.language:5} {span.confidence:.2f}  {for_terminal(piece)}"
 
 
 def lines(result: Result) -> Iterator[list[Span]]:
@@ -69,14 +70,14 @@ def shares(result: Result) -> str:
 def model_summary(info: Mapping[str, Any]) -> Iterator[str]:
     """What `classifier info` shows: where the model lies, what it was fitted on and measured at."""
     made = info["training"]
-    yield f"model      {info['folder']}"
+    yield f"model      {for_terminal(info['folder'])}"
     yield f"checksum   {next(iter(info['sha256'].values()))}"
     yield f"labels     {', '.join(info['labels'])}"
     yield f"languages  {', '.join(info['languages'])}"
     yield f"fitted on  {made['documents']:,} documents of {made['sites']:,} sites"
     for suite, row in info.get("figures", {}).get("suites", {}).items():
         yield (
-            f"figures    {suite:12} macro-F1 {row['macro_f1']:.3f}, content lost {row['content_lost']:.1%}, "
+            f"figures    {for_terminal(suite):12} macro-F1 {row['macro_f1']:.3f}, content lost {row['content_lost']:.1%}, "
             f"boilerplate kept {row['junk_kept']:.1%} ({row['units']:,} units)"
         )
 
@@ -87,7 +88,10 @@ def as_json(summary: Mapping[str, Any]) -> bytes:
 
 
 def page(summary: Mapping[str, Any]) -> bytes:
-    """A run's report as a page of HTML that loads nothing and runs nothing; text from documents is escaped."""
+    """A run's report as a page of HTML that loads nothing and runs nothing.
+
+    Text from documents is escaped, and its control, bidirectional and invisible characters are shown.
+    """
     run, speed, sites = summary["run"], summary["speed"], summary["sites"]
     parts = [
         f"<h1>classifier {escape(run['command'])}</h1>",
@@ -213,7 +217,7 @@ def _kind(cells: Sequence[str]) -> str:
 
 
 def _cell(cell: str, kind: str) -> str:
-    return escape(cell) if "number" in kind else f"<bdi>{escape(cell)}</bdi>"
+    return cell if "number" in kind else f"<bdi>{escape(for_terminal(cell))}</bdi>"
 
 
 def _share(part: int, whole: int) -> str:

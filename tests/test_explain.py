@@ -277,3 +277,14 @@ def test_what_cannot_be_explained_is_refused_with_a_reason(clf):
         result.explain(result.spans[0], against=result.spans[0].label)
     with pytest.raises(InputError, match="without a model"):
         replace(result, explainer=None).explain(result.spans[0])
+
+
+def test_a_disguised_pitch_is_explained_as_it_is_seen_in_the_callers_own_text(clf):
+    plain = ENGLISH.replace("\n", "\n\n")
+    disguised = plain.replace("Subscribe", "S\u200bub\u200bscribe").replace("newsletter", "newslеtter")  # a Cyrillic letter
+    hidden, shown = clf.label(disguised), clf.label(plain)
+    told, expected = (result.explain(of(result, "promo")) for result in (hidden, shown))
+    assert told.reasons == expected.reasons
+    assert [word[-1] for word in told.words] == [word[-1] for word in expected.words]
+    assert all(disguised[start:end] == word for start, end, word, _ in told.words)
+    assert "S\u200bub\u200bscribe" in " ".join(word[2] for word in told.words)
