@@ -25,8 +25,7 @@ def language(result: Result) -> str:
     """The language of most of a text, each segment weighed by its characters."""
     if not len(result.segments):
         return _NONE
-    sizes = np.diff([0, *result.segments.ends])
-    return LANGUAGES[int(np.bincount(result.segments.languages, sizes).argmax())]
+    return LANGUAGES[int(np.bincount(result.segments.languages, result.sizes).argmax())]
 
 
 def add(
@@ -79,7 +78,7 @@ def add_shares(tally: Tally, results: Sequence[Result], hosts: Sequence[str | No
     """Counts how much of each label the documents hold of sites that have a profile."""
     for result, host in zip(results, hosts, strict=True):
         if host and len(result.segments) and profiles.find(host):
-            own = sites.counts(result.segments, result.probabilities).tolist()
+            own = sites.counts(result.sizes, result.probabilities).tolist()
             tally.shares[host] = [a + b for a, b in zip(tally.shares.get(host, [0] * len(own)), own, strict=True)]
 
 

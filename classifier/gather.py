@@ -7,7 +7,7 @@ the profiles are the same in any order and any grouping.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,7 +24,7 @@ from classifier.corpus.sources import STANDARD_INPUT, expand
 from classifier.corpus.tally import Tally
 from classifier.decide import Result
 from classifier.job import Job
-from classifier.schema import LABELS, InputError
+from classifier.schema import LABELS, InputError, Segments
 from classifier.sites import Profiles, SiteProfile
 
 # Documents whose segments are digested together.
@@ -105,14 +105,27 @@ def observe(results: Sequence[Result], hosts: Iterable[str | None]) -> Sightings
     seen.unnamed = len(results) - len(named)
     for start in range(0, len(named), _TOGETHER):
         group = named[start : start + _TOGETHER]
-        rows = features.rows([result.text for _, result in group], [result.segments for _, result in group])
-        digests = sites.digests(rows)
-        for (host, result), first, stop in zip(group, rows.documents[:-1], rows.documents[1:], strict=True):
+        for (host, result), digested in zip(group, digests([result for _, result in group]), strict=True):
             site = seen.seen.setdefault(host, Sighted())
-            site.counts += sites.counts(result.segments, result.probabilities)
-            own = np.unique(digests[first:stop])
+            site.counts += sites.counts(result.sizes, result.probabilities)
+            own = np.unique(digested)
             site.held[_name(result.text)] = own[own > 0][: sites.SEGMENTS]
     return seen
+
+
+def digests(results: Sequence[Result]) -> Iterator[NDArray[np.uint64]]:
+    """The digests of the segments of each document."""
+    rows = features.rows(*zip(*map(_labelled, results), strict=True))
+    found = sites.digests(rows)
+    for first, stop in zip(rows.documents[:-1], rows.documents[1:], strict=True):
+        yield found[first:stop]
+
+
+def _labelled(result: Result) -> tuple[str, Segments]:
+    """The text that was labelled, and its segments."""
+    if not result.seen:
+        return result.text, result.segments
+    return result.seen.text, replace(result.segments, ends=result.seen.offsets(result.segments.ends))
 
 
 def _name(text: str) -> int:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import features, points
+from classifier import disguise, features, points
 from classifier.decide import Mark
 from classifier.points import IS_BREAK
 from classifier.schema import LABELS, InputError, Label, PolicyError, Segments
@@ -146,7 +146,7 @@ class Rules:
         found: dict[str, list[_Phrase]] = defaultdict(list)
         for rule in self.rules:
             for phrase in rule.phrases:
-                folded = _fold([phrase]).text.strip()
+                folded = _folded(phrase)
                 rank = (rule.label is not None, -len(rule.site or ""), -len(folded), rule.number)
                 width = max(width for width in _OPENINGS if width <= len(folded))
                 found[folded[:width]].append(_Phrase(folded, rule, rank))
@@ -215,7 +215,7 @@ def _listed(table: Mapping[str, Any], where: str) -> tuple[str, ...]:
     if not isinstance(phrases, list) or not phrases or not all(isinstance(phrase, str) for phrase in phrases):
         raise PolicyError(f"{where}: phrases is {phrases!r}: write a list of strings")
     for phrase in phrases:
-        folded = _fold([phrase]).text.strip()
+        folded = _folded(phrase)
         visible = len(folded) - folded.count(" ")
         if _LINE in folded:
             raise PolicyError(f"{where}: the phrase {phrase!r} has a line break: a phrase stands in one line, write two rules")
@@ -224,6 +224,12 @@ def _listed(table: Mapping[str, Any], where: str) -> tuple[str, ...]:
                 f"{where}: the phrase {phrase[:40]!r} has {visible:,} visible characters: use {SHORTEST} to {LONGEST:,}"
             )
     return tuple(phrases)
+
+
+def _folded(phrase: str) -> str:
+    """A phrase as it is looked for: as a reader sees it, for texts are read so too."""
+    (seen,) = disguise.read([phrase])
+    return _fold([seen.text if seen else phrase]).text.strip()
 
 
 def _fold(texts: Sequence[str]) -> _Folded:

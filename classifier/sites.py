@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import features
-from classifier.schema import LABELS, InputError, Segments
+from classifier.schema import LABELS, InputError
 
 FORMAT = 1
 # Shares of a document are whole steps of 1/STEPS, so that their sums are exact in any order.
@@ -96,12 +96,13 @@ def _powers(count: int) -> NDArray[np.uint64]:
     return np.cumprod(factors, dtype=np.uint64)
 
 
-def counts(cut: Segments, probabilities: NDArray[np.uint16]) -> NDArray[np.int64]:
+def counts(sizes: NDArray[np.int64], probabilities: NDArray[np.uint16]) -> NDArray[np.int64]:
     """What a document adds to the counts of its site: 1, and a number a label of characters, of shares and their squares.
 
-    Shares are whole steps of 1/STEPS, so that sums of them are exact. The labels are the most probable ones.
+    sizes: the characters of its segments, whose labels are the most probable ones. Shares are whole steps of 1/STEPS, so
+    that sums of them are exact.
     """
-    characters = np.bincount(probabilities.argmax(1), np.diff([0, *cut.ends]), len(LABELS)).astype(np.int64)
+    characters = np.bincount(probabilities.argmax(1), sizes, len(LABELS)).astype(np.int64)
     shares = characters * STEPS // max(int(characters.sum()), 1)
     return np.concatenate(([1], characters, shares, shares * shares))
 

@@ -204,3 +204,13 @@ def test_a_reject_is_named_beside_the_bar(tmp_path):
     subprocess.run(command, stderr=theirs, check=False, stdout=subprocess.PIPE)
     os.close(theirs)
     assert "set aside: " in os.read(ours, 100_000).decode()
+
+
+def test_rules_are_shown_to_people_too(capfdbinary, tmp_path):
+    (tmp_path / "page.txt").write_text(AD, "utf-8")
+    (tmp_path / "rules.toml").write_text('[[rule]]\nphrase = "port authority"\nlabel = "legal"\nsite = "tide.example"\n')
+    arguments = ("--rules", tmp_path / "rules.toml", "--site", "www.Tide.example", tmp_path / "page.txt")
+    status, out, _ = run(capfdbinary, "label", *arguments)
+    spans = json.loads(out)["spans"]
+    assert (status, [(span["label"], span["decided_by"]) for span in spans][0]) == (0, ("legal", "rule"))
+    assert b"legal" in run(capfdbinary, "show", "--why", *arguments)[1]

@@ -53,9 +53,11 @@ def by_rule(result):
         ("读书会", "欢迎参加灯塔读书会活动。"),
         ("🔥 Hot", "Now: 🔥 hot"),
         ("Call ５５５-0100", "call 555-0100 today"),
+        ("Lantern Club", "Meet the Lаntern 𝐂𝐥𝐮𝐛."),
+        ("Lаntern Club", "Meet the Lantern Club."),
     ],
 )
-def test_case_width_quotes_script_and_white_space_make_no_difference(load, phrase, text):
+def test_case_width_quotes_script_white_space_and_disguise_make_no_difference(load, phrase, text):
     result = load(rule(phrase, covers="phrase")).label(text)
     assert len(result.ruled) == 1
 

@@ -299,6 +299,14 @@ def test_a_document_of_a_site_is_labelled_alike_alone_and_in_a_batch(knowing):
     assert any(one.marks.any() for one in many)
 
 
+def test_a_footer_in_disguise_is_the_footer_that_repeats(clf, knowing):
+    disguised = "\u200b".join(FOOTER).replace("o", "\u043e") + "7"
+    assert knowing.label(f"{article(99)}{disguised}", "tide.example").marks[-1] == Mark.REPEATED
+    (footer,) = digests_of(FOOTER)
+    results = clf.label_many([f"{article(n)}{disguised}" for n in range(LEAST_DOCUMENTS)])
+    assert footer in seen(results).profiles().sites["tide.example"].repeated
+
+
 def test_a_pickled_classifier_keeps_its_profiles(knowing):
     again = pickle.loads(pickle.dumps(knowing))
     assert again.profiles == knowing.profiles
@@ -315,7 +323,7 @@ def counts(documents, promo, spread, seed):
     for _ in range(documents):
         share = int(np.clip(dice.normal(promo, spread), 0, 1) * 1000)
         scores = np.array([[10_000, 0, 0, 0], [0, 10_000, 0, 0]], np.uint16)
-        total += sites.counts(Segments([1000 - share, 1000], [0, 0], [0, 0]), scores)
+        total += sites.counts(np.array([1000 - share, share]), scores)
     return total.tolist()
 
 

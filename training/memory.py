@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import decide, drift, features, gather, sites
+from classifier import decide, drift, gather, sites
 from classifier.decide import Mark, Result
 from classifier.pipeline import Classifier
 from classifier.schema import LABELS, ClassifierError, Label, Policy
@@ -110,12 +110,10 @@ def _read(classifier: Classifier, documents: Sequence[data.Document]) -> Iterato
     for at in range(0, len(documents), 64):
         group = documents[at : at + 64]
         results = classifier.label_many([document.text for document in group])
-        rows = features.rows([result.text for result in results], [result.segments for result in results])
-        digests = sites.digests(rows)
-        for document, result, first, stop in zip(group, results, rows.documents[:-1], rows.documents[1:], strict=True):
+        for document, result, digests in zip(group, results, gather.digests(results), strict=True):
             if len(result.segments):
-                counts = sites.counts(result.segments, result.probabilities)
-                yield Read(document.all_units, result, digests[first:stop], counts)
+                counts = sites.counts(result.sizes, result.probabilities)
+                yield Read(document.all_units, result, digests, counts)
 
 
 def _table(name: str, read: dict[str, list[Read]], seen: gather.Sightings) -> Iterator[str]:
