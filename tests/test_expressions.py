@@ -311,10 +311,10 @@ def seconds(pattern, text, anchored):
         calls += [pattern.search, lambda text: pattern.sub(text[:0], text), lambda text: len(pattern.findall(text))]
     took = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.process_time()
         for call in calls:
             call(text)
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     return min(took)
 
 
@@ -323,12 +323,12 @@ def seconds(pattern, text, anchored):
 def test_the_time_of_re_itself_grows_no_faster_than_the_text(name):
     pattern, anchored = SWEPT[name]
     for unit in dict.fromkeys(units(pattern, 6)):
-        texts = [filled(unit, size) for size in (2_000, 4_000, 8_000, 16_000)]
+        texts = [filled(unit, size) for size in (4_000, 8_000, 16_000, 32_000)]
         if isinstance(pattern.pattern, bytes):
             texts = [text.encode("latin-1", "replace") for text in texts]
         took = [seconds(pattern, text, anchored) for text in texts]
-        # 8 times the text, 64 the square; what takes under a millisecond is noise.
-        assert took[-1] < 24 * max(took[0], 0.001), (unit, took)
+        # 8 times the text, 64 the square; what takes under two milliseconds is noise.
+        assert took[-1] < 24 * max(took[0], 0.002), (unit, took)
 
 
 @given(text=st.text('aAzé9 .@\t\n:/w#中文，。（）("-=©www\u0301\u200bЯ', max_size=24), pick=st.integers(0, 40))
