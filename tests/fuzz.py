@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import itertools
 import json
 import re
 import resource
@@ -21,11 +22,11 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-if {"--one", "--merge"} & set(sys.argv):  # a process that fuzzes: what it imports is watched
+if "--one" in sys.argv:  # a process that fuzzes: what it imports is watched
     import atheris
 
     with atheris.instrument_imports(include=["classifier"]):
@@ -34,16 +35,21 @@ else:
     from tests import hostile
 
 CORPUS = Path(__file__).parent / "examples" / "fuzz.jsonl"
+PACKAGE = f"{Path(__file__).parent.parent / 'classifier'}/"
 LONGEST = 100_000  # bytes, and characters
 SECONDS = 1.0
 MEGABYTES = 512
 KEPT_BYTES = 40_000  # of a target's corpus
 HANGS = 60  # seconds after which a case is ended from outside
+# In the fuzzer's dictionary, beside what it finds itself.
 WORDS = """
-Subscribe to our newsletter|© 2026 |All rights reserved|扫码关注|免责声明：|点击|https://|www.|(如涉及|Source: |About |-END-|“|”|……|•|——————
-#tag |\u200b|\u202e|\u0301|\u0336|👩‍👩‍👧|Ѕ|ｗ|𝐒|\u2028|\x1c|\u3000|\u00ad|Mr. |U.S. |3. |! |。|النص |日本語|한국어|{"text": "|\\u0000|\\ud83d|"id": |
-WARC/1.0\r|WARC-Type: conversion\r|Content-Length: 9\r|\x1f\x8b\x08|\ufeff|null|1e999|[[[[|</p>|</li><li>|12:30 PM · | min read|apply.|The post |
-"""  # in the dictionary of the fuzzer, beside what it finds itself
+Subscribe to our newsletter|© 2026 |All rights reserved|https://|www.|Source: |About |-END-|The post |apply.
+ min read|12:30 PM · |Mr. |U.S. |3. |! |
+扫码关注|免责声明：|点击|(如涉及|“|”|……|•|————————|。|#tag |</p>|</li><li>
+النص |日本語|한국어|👩‍👩‍👧|Ѕ|ｗ|𝐒
+\u200b|\u202e|\u0301|\u0336|\u2028|\x1c|\u3000|\u00ad|\ufeff|{"text": "|"id": |\\u0000|\\ud83d|null|1e999|[[[[
+WARC/1.0\r|WARC-Type: conversion\r|Content-Length: 9\r|\x1f\x8b\x08
+"""
 
 
 def text_of(data: bytes) -> str:
@@ -79,6 +85,22 @@ def kept() -> Iterator[tuple[str, bytes]]:
     for line in CORPUS.read_text("utf-8").splitlines():
         case = json.loads(line)
         yield case["target"], base64.b64decode(case["data"])
+
+
+def seeds() -> Iterator[tuple[str, bytes]]:
+    """Our own examples as cases: what the fuzzer begins from beside the corpus."""
+    lines = (CORPUS.parent / "traps.jsonl").read_bytes().splitlines()
+    texts = [json.loads(line)["text"].encode() for line in lines]
+    for name in ("label", "clean_text"):
+        yield from ((name, b"\x00" * (name == "label") + text) for text in texts)
+    for at in range(0, len(lines), 3):
+        yield from ((name, b"\n".join(lines[at : at + 3])) for name in ("jsonl", "clean_jsonl"))
+        yield "label_many", b"\x00" + b"\x1e".join(texts[at : at + 3])
+        record = b"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: %d\r\n\r\n%s\r\n\r\n"
+        yield "wet", b"".join(record % (len(text), text) for text in texts[at : at + 3])
+    for wrap in ("gzip", "zstd", ""):
+        yield "stream", hostile.compressed(b"\n".join(lines[:3]), wrap)
+        yield "stream", hostile.compressed(record % (len(texts[0]), texts[0]), wrap)
 
 
 class Watch:
@@ -161,7 +183,7 @@ def prepared(folder: Path, names: Sequence[str]) -> dict[str, int]:
     (folder / "words").write_text("".join(f'"{word}"\n' for word in quoted))
     for name in names:
         (folder / name).mkdir(exist_ok=True)
-    for name, data in kept() if CORPUS.exists() else ():
+    for name, data in itertools.chain(seeds(), kept() if CORPUS.exists() else ()):
         if name in names:
             (folder / name / hashlib.sha1(data).hexdigest()).write_bytes(data)
     return {name: sum(1 for _ in (folder / name).iterdir()) for name in names}
@@ -190,26 +212,45 @@ def run(folder: Path, name: str, seconds: float) -> dict[str, Any]:
     return total
 
 
-def minimised(folder: Path, name: str) -> list[bytes]:
-    """The smallest cases of a target that reach all that its corpus reaches, up to KEPT_BYTES."""
-    into = folder / f"{name}.small"
-    into.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "tests.fuzz", "--merge", name, "--work", str(folder)]
-    subprocess.run(command, capture_output=True, check=True)
-    cases = sorted((file.read_bytes() for file in into.iterdir()), key=lambda data: (len(data), data))
+def minimised(cases: Iterable[bytes], run: Callable[[bytes], None]) -> list[bytes]:
+    """The smallest cases that together take every step from line to line that all take, up to KEPT_BYTES."""
+    known: set[tuple[str, int, int]] = set()
     out: list[bytes] = []
-    for data in cases:
+    for data in sorted(cases, key=lambda data: (len(data), data)):
         if sum(map(len, out)) + len(data) > KEPT_BYTES:
             break
-        out.append(data)
+        taken = steps(run, data)
+        if not taken <= known:
+            known |= taken
+            out.append(data)
     return out
 
 
-def merge(name: str, folder: Path) -> None:
-    """The process that minimises; it ends the process."""
-    watch = Watch(name, folder)
-    atheris.Setup([name, "-merge=1", f"-max_len={LONGEST}", str(folder / f"{name}.small"), str(folder / name)], watch)
-    atheris.Fuzz()
+def steps(run: Callable[[bytes], None], data: bytes) -> set[tuple[str, int, int]]:
+    """Which lines of the package follow which when a case runs."""
+    found: set[tuple[str, int, int]] = set()
+
+    def enter(frame: Any, event: str, value: object) -> Any:
+        file = frame.f_code.co_filename
+        if PACKAGE not in file:
+            return None
+        last = 0
+
+        def line(frame: Any, event: str, value: object) -> Any:
+            nonlocal last
+            if event == "line":
+                found.add((file, last, frame.f_lineno))
+                last = frame.f_lineno
+            return line
+
+        return line
+
+    sys.settrace(enter)
+    try:
+        run(data)
+    finally:
+        sys.settrace(None)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -220,14 +261,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=Path("build/fuzz"), help="where cases are left (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help=f"write the minimised corpus to {CORPUS.name}")
     parser.add_argument("--one", choices=NAMES, help=argparse.SUPPRESS)
-    parser.add_argument("--merge", choices=NAMES, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=int, default=60, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     folder = options.work.resolve()
     if options.one:
         fuzz(options.one, folder, options.seconds)
-    if options.merge:
-        merge(options.merge, folder)
     names = options.target or list(NAMES)
     before = prepared(folder, names)
     findings = 0
@@ -245,8 +283,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"  FINDING {found['what']}\n          {found['case']}", flush=True)
         findings += len(seen["findings"])
     if options.keep:
-        others = [(name, data) for name, data in (kept() if CORPUS.exists() else ()) if name not in names]
-        cases = others + [(name, data) for name in names for data in minimised(folder, name)]
+        cases = [(name, data) for name, data in (kept() if CORPUS.exists() else ()) if name not in names]
+        for name, run_one in targets().items():
+            found = (file.read_bytes() for file in (folder / name).iterdir()) if name in names else ()
+            cases += [(name, data) for data in minimised(found, run_one)]
         lines = (json.dumps({"target": name, "data": base64.b64encode(data).decode()}) for name, data in sorted(cases))
         CORPUS.write_text("".join(line + "\n" for line in lines), "utf-8")
         print(f"kept {len(cases)} cases, {CORPUS.stat().st_size:,} bytes")
