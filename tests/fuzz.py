@@ -230,13 +230,13 @@ def steps(run: Callable[[bytes], None], data: bytes) -> set[tuple[str, int, int]
     """Which lines of the package follow which when a case runs."""
     found: set[tuple[str, int, int]] = set()
 
-    def enter(frame: Any, event: str, value: object) -> Any:
+    def enter(frame: Any, _event: str, _value: object) -> Any:
         file = frame.f_code.co_filename
         if PACKAGE not in file:
             return None
         last = 0
 
-        def line(frame: Any, event: str, value: object) -> Any:
+        def line(frame: Any, event: str, _value: object) -> Any:
             nonlocal last
             if event == "line":
                 found.add((file, last, frame.f_lineno))

@@ -25,8 +25,8 @@ def test_the_kept_cases_break_no_promise(name):
 @pytest.mark.parametrize(
     ("broken", "what"),
     [
-        (lambda data: 1 // 0, "ZeroDivisionError"),
-        (lambda data: hostile.ordered(b"ab", [hostile.Raw("a", "a", "jsonl", 1, 0, b"b")]), "AssertionError"),
+        (lambda _: 1 // 0, "ZeroDivisionError"),
+        (lambda _: hostile.ordered(b"ab", [hostile.Raw("a", "a", "jsonl", 1, 0, b"b")]), "AssertionError"),
     ],
 )
 def test_a_finding_is_written_down_once_with_its_case_and_does_not_end_the_run(tmp_path, monkeypatch, broken, what):
