@@ -267,5 +267,5 @@ def test_rules_are_shown_to_people_too(capfdbinary, tmp_path):
     arguments = ("--rules", tmp_path / "rules.toml", "--site", "www.Tide.example", tmp_path / "page.txt")
     status, out, _ = run(capfdbinary, "label", *arguments)
     spans = json.loads(out)["spans"]
-    assert (status, [(span["label"], span["decided_by"]) for span in spans][0]) == (0, ("legal", "rule"))
+    assert (status, next((span["label"], span["decided_by"]) for span in spans)) == (0, ("legal", "rule"))
     assert b"legal" in run(capfdbinary, "show", "--why", *arguments)[1]
