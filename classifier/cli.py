@@ -50,6 +50,8 @@ _COMMANDS = {
     "label": "label and span of every part, as JSONL, Parquet or for people",
     "filter": "keep or drop whole documents by their quality",
 }
+_PROFILE = "learn what repeats on each site and how much of each label it holds, for --profiles"
+_NAMED = 5  # sites and rules that are named in a line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_input(command)
         _add_decision(command, name)
         _add_output(command, name)
+    _add_profile(commands.add_parser("profile", help=_PROFILE, description=_PROFILE, epilog=_EXIT))
     _add_show(commands.add_parser("show", help="documents coloured by label, in the terminal or as a page", epilog=_EXIT))
     _add_serve(commands.add_parser("serve", help="answer over HTTP (needs the extra `serve`)", epilog=_EXIT))
     _add_review(commands.add_parser("review", help="label the texts that matter most, on a page of this machine", epilog=_EXIT))
@@ -101,6 +104,16 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     info.set_defaults(run=_info)
     return parser
+
+
+def _add_profile(command: argparse.ArgumentParser) -> None:
+    _add_input(command)
+    add = command.add_argument
+    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    add("--output", metavar="FILE", required=True, help="where the profiles go: sites.json, or sites.json.gz")
+    add("--add", action="append", default=[], metavar="FILE", help="profiles of other documents to add; repeatable")
+    add("--workers", type=_at_least_one, metavar="N", help="processes for more than half a megabyte (default: all cores)")
+    command.set_defaults(run=_profile)
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:
@@ -163,7 +176,8 @@ def _add_documents(command: argparse.ArgumentParser) -> Callable[..., argparse.A
     )
     add("--text-field", default="text", metavar="NAME", help="field of the text (default text)")
     add("--id-field", default="id", metavar="NAME", help="field of the identifier (default id)")
-    add("--site-field", default="url", metavar="NAME", help="field of the site or address, for the report (default url)")
+    add("--site-field", default="url", metavar="NAME", help="field of the site or address (default url)")
+    add("--site", metavar="NAME", help="the site of documents that name none")
     add("--max-record", type=_positive, default=32.0, metavar="MB", help="set a longer record or text file aside (default 32)")
     return add
 
@@ -196,6 +210,8 @@ def _add_labelling(add: Callable[..., argparse.Action]) -> None:
         help="who decides the language of a text: we, or langdetect's own detector (default exact)",
     )
     add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    add("--rules", metavar="FILE", help="phrases to label or to keep, TOML")
+    add("--profiles", metavar="FILE", help="what is known of sites, as `classifier profile` writes it")
 
 
 def _add_output(command: argparse.ArgumentParser, name: str) -> None:
@@ -284,11 +300,32 @@ def _closing(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
         yield f"{tally.documents:,} documents, {tally.removed / max(tally.characters, 1):.1%} of their characters removed"
     if tally.unread:
         yield f"{tally.unread} kept in part because a limit was reached or reading failed"
+    yield from _noticed(options, tally)
     if tally.set_aside:
         where = f": see {Target.of(options.output).beside('rejects.jsonl')}" if options.output else ""
         yield f"{tally.set_aside} set aside{where}"
     if options.output and sys.stderr.isatty():
         yield f"report in {Target.of(options.output).beside('report.html')}"
+
+
+def _noticed(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
+    """Rules that never fired, and sites that are no longer as their profiles have them."""
+    if not options.rules and not options.profiles:
+        return
+    from classifier import batch, job
+
+    known = batch.known(tally, job.at_work())
+    never = [f"{row['rule']} ({row['phrases'][0]!r})" for row in known.get("rules", ()) if not row["times"]]
+    if never:
+        yield f"rules that never fired: {_few(never)}"
+    if known.get("drift"):
+        changes = [f"{row['site']} ({row['label']} {row['before']:.0%} to {row['now']:.0%})" for row in known["drift"]]
+        yield f"sites that drifted from their profiles: {_few(changes)}"
+
+
+def _few(items: Sequence[str]) -> str:
+    more = f" and {len(items) - _NAMED:,} more" if len(items) > _NAMED else ""
+    return ", ".join(items[:_NAMED]) + more
 
 
 def _job(options: argparse.Namespace) -> Job:
@@ -310,6 +347,9 @@ def _job(options: argparse.Namespace) -> Job:
         policy=_policy(options),
         limits=_limits(options),
         language_id=options.language_id,
+        rules=options.rules,
+        profiles=options.profiles,
+        site=options.site,
     )
 
 
@@ -371,15 +411,59 @@ class _View:
             self._bar.close()
 
 
+def _profile(options: argparse.Namespace) -> int:
+    from classifier.corpus.workers import cores
+
+    workers = options.workers or cores()
+    if workers > 1:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from classifier.corpus.formats import Fields
+    from classifier.gather import gather
+    from classifier.job import Job
+    from classifier.sites import Profiles
+
+    before = [Profiles.read(path) for path in options.add]
+    made = Job(
+        "profile",
+        fields=Fields(options.text_field, options.id_field, options.site_field),
+        model=options.model,
+        limits=_limits(options),
+        site=options.site,
+    )
+    view = _View(streaming=True)
+    try:
+        seen, tally = gather(options.files, made, options.input, workers, options.max_rejects, view.begin, view.show)
+    finally:
+        view.close()
+    found = seen.profiles()
+    for profiles in before:
+        found = found.merged(profiles)
+    found.write(options.output)
+    repeated = sum(len(profile.repeated) for profile in found.sites.values())
+    unnamed = f"; {seen.unnamed:,} name no site" if seen.unnamed else ""
+    print(
+        f"classifier: {seen.documents:,} documents: {len(found.sites):,} sites with {repeated:,} repeated parts{unnamed}",
+        file=sys.stderr,
+    )
+    return SET_ASIDE if tally.set_aside else DONE
+
+
 def _show(options: argparse.Namespace) -> int:
     from classifier import show
     from classifier.corpus.formats import Fields, Reject
     from classifier.pipeline import Classifier
 
     fields = Fields(options.text_field, options.id_field, options.site_field)
-    look = show.Look(options.files, options.input, fields, options.limit)
+    look = show.Look(options.files, options.input, fields, options.limit, options.site)
     limits = _limits(options)
-    classifier = Classifier.load(options.model, policy=_policy(options), limits=limits, language_id=options.language_id)
+    classifier = Classifier.load(
+        options.model,
+        policy=_policy(options),
+        limits=limits,
+        language_id=options.language_id,
+        rules=options.rules,
+        profiles=options.profiles,
+    )
     rejects: list[Reject] = []
     found = show.documents(look, classifier, limits, rejects.append)
     if options.html:

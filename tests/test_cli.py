@@ -259,3 +259,13 @@ def test_the_model_is_described_without_obeying_its_manifest(capfdbinary, tmp_pa
     said = {"thresholds": stored.manifest["thresholds"], "training": stored.manifest["training"]}
     store.save(tmp_path / "model", stored.model, {**said, "figures": {"suites": {ATTACK: row}}}, "")
     assert SHOWN in run(capfdbinary, "info", "--model", tmp_path / "model")[1].decode()
+
+
+def test_rules_are_shown_to_people_too(capfdbinary, tmp_path):
+    (tmp_path / "page.txt").write_text(AD, "utf-8")
+    (tmp_path / "rules.toml").write_text('[[rule]]\nphrase = "port authority"\nlabel = "legal"\nsite = "tide.example"\n')
+    arguments = ("--rules", tmp_path / "rules.toml", "--site", "www.Tide.example", tmp_path / "page.txt")
+    status, out, _ = run(capfdbinary, "label", *arguments)
+    spans = json.loads(out)["spans"]
+    assert (status, next((span["label"], span["decided_by"]) for span in spans)) == (0, ("legal", "rule"))
+    assert b"legal" in run(capfdbinary, "show", "--why", *arguments)[1]
