@@ -35,7 +35,7 @@ EXCEPTIONS = {
 CALLED = {
     r"(The )?MIT( License)?": "MIT",
     r"Apache[ -]2.0|Apache Software License|Apache License, Version 2.0": "Apache-2.0",
-    r"BSD( License)?|BSD[ -]3-Clause( License)?": "BSD-3-Clause",
+    r"BSD( License)?|BSD[ -]3-Clause( License)?|3-Clause BSD License": "BSD-3-Clause",
     r"(The )?BSD 2-Clause License|BSD-2-Clause": "BSD-2-Clause",
     r"PSFL|PSF-2.0|Python Software Foundation License": "PSF-2.0",
     r"MPL-2.0( AND MIT)?|Mozilla Public License 2.0 \(MPL 2.0\)": "MPL-2.0",
