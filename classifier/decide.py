@@ -7,7 +7,7 @@ policy's. Another policy decides again on the same probabilities and scores noth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from functools import cached_property
@@ -17,13 +17,13 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.schema import LABELS, LANGUAGES, PROSE, Decider, Label, Language, Layout, Policy, Quality, Segments, Span
+from classifier.schema import LABELS, LANGUAGES, PROSE, Decider, Kind, Label, Language, Layout, Policy, Quality, Segments, Span
 
 # Probabilities travel as whole steps of 1/STEPS: sums over a span are then exact.
 STEPS = 10_000
 CONTENT = LABELS.index(Label.CONTENT)
 
-Key = TypeVar("Key", Label, Language, Decider)
+Key = TypeVar("Key", Label, Language, Decider, str | None)
 
 # preset -> layout -> language -> label -> probability
 Thresholds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
@@ -52,7 +52,8 @@ class Result:
     text: the caller's own string; every offset counts its code points. segments: how it was
     cut. probabilities: of each label for each segment, in steps of 1/10,000, segments x
     labels. marks: of each segment, as in `Mark`. policy: what decides `kept`. presets: the model's
-    thresholds.
+    thresholds. kinds: the model's; kind_scores: how probable each is, given its label, in the same steps,
+    segments x kinds, 0 where a segment has another label.
     """
 
     text: str
@@ -61,9 +62,15 @@ class Result:
     marks: NDArray[np.uint8]
     policy: Policy
     presets: Thresholds
+    kinds: tuple[Kind, ...] = ()
+    kind_scores: NDArray[np.uint16] | None = None
 
     def with_policy(self, policy: Policy) -> Result:
-        """The same labels under another policy; nothing is scored again."""
+        """The same labels under another policy; nothing is scored again.
+
+        Raises PolicyError when it names a kind that the model does not have.
+        """
+        policy.check(self.kinds)
         return replace(self, policy=policy)
 
     @cached_property
@@ -93,7 +100,7 @@ class Result:
         total = sum(size for _, size in sizes)
         content = sum(size for span, size in sizes if span.label is Label.CONTENT)
         kept = sum(size for span, size in sizes if span.kept)
-        undecided = sum(size for span, size in sizes if span.kept and span.label not in self.policy.keep)
+        undecided = sum(size for span, size in sizes if span.kept and not self.policy.keeps(span.label, span.kind))
         languages = _votes((span.language, size) for span, size in sizes)
         junk = [span for span, size in sizes if size and span.label is not Label.CONTENT]
         runs = groupby(sizes, key=lambda pair: pair[0].label is Label.CONTENT)
@@ -145,23 +152,47 @@ class Result:
         probabilities = self.probabilities.astype(np.int64)
         labels = probabilities.argmax(1)
         key = ((paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels) << 8 | self.marks
+        kind, scores = self._kinds(labels)
+        key = key * (len(self.kinds) + 1) + kind
         first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
         last = np.concatenate((first[1:], [key.size])) - 1
-        pooled = pool(probabilities, ends - starts, first)
-        limits = thresholds(self.policy, self.presets, layout(ends - starts, languages))[languages[first], labels[first]]
+        pooled = pool(np.concatenate((probabilities, scores), axis=1), ends - starts, first)
+        decided = thresholds(self.policy, self.presets, layout(ends - starts, languages), self.kinds)
+        column = np.where(kind[first], len(LABELS) - 1 + kind[first], labels[first])
         marks = self.marks[first]
-        kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
         return _Runs(
             start=starts[first],
             end=ends[last],
             label=labels[first],
             language=languages[first],
             confidence=pooled[np.arange(first.size), labels[first]] / STEPS,
-            removal=(STEPS - pooled[:, kept_labels].sum(1)) / STEPS,
-            limit=np.where(marks & (Mark.HELD | Mark.UNREAD), np.inf, limits),
+            removal=self._removal(pooled, column) / STEPS,
+            limit=np.where(marks & (Mark.HELD | Mark.UNREAD), np.inf, decided[languages[first], column]),
             paragraph=paragraphs[first],
             marks=marks,
+            kind=kind[first],
         )
+
+    def _kinds(self, labels: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """The kind of each segment, counted from 1, 0 for none of its label's; and how probable each kind is, in steps."""
+        if self.kind_scores is None or not self.kinds:
+            return np.zeros(len(labels), np.intp), np.zeros((len(labels), 0), np.int64)
+        given = self.kind_scores.astype(np.int64)
+        best = np.concatenate((STEPS - given.sum(1, keepdims=True), given), axis=1).argmax(1)
+        # In place of the probability given the label, that of both.
+        label = self.probabilities.astype(np.int64)[:, [LABELS.index(kind.label) for kind in self.kinds]]
+        return best, (given * label + STEPS // 2) // STEPS
+
+    def _removal(self, pooled: NDArray[np.int64], column: NDArray[np.intp]) -> NDArray[np.int64]:
+        """How probable it is, in steps, that a run is of no kept label or kind; of a kind of a kept label, that it is this."""
+        labels, keep = len(LABELS), self.policy.keep
+        of_label = [i for i, label in enumerate(LABELS) if label in keep]
+        of_kind = [labels + i for i, kind in enumerate(self.kinds) if kind.name in keep and kind.label not in keep]
+        out: NDArray[np.int64] = STEPS - pooled[:, of_label + of_kind].sum(1)
+        for i, kind in enumerate(self.kinds, labels):
+            if kind.label in keep:
+                out = np.where(column == i, pooled[:, i], out)
+        return out
 
     @cached_property
     def _lines(self) -> tuple[tuple[Span, ...], ...]:
@@ -170,11 +201,12 @@ class Result:
         if runs is None:
             return ()
         keep = runs.removal < runs.limit
-        columns = (runs.start, runs.end, runs.label, runs.language, runs.confidence, keep, runs.marks, runs.paragraph)
+        columns = (*runs[:5], keep, runs.marks, runs.kind, runs.paragraph)
+        names = [None, *(kind.name for kind in self.kinds)]
         lines: list[list[Span]] = []
         line = -1
-        for start, end, label, language, sure, kept, marks, paragraph in zip(*map(np.ndarray.tolist, columns), strict=True):
-            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks])
+        for start, end, label, language, sure, kept, marks, kind, paragraph in zip(*(c.tolist() for c in columns), strict=True):
+            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks], names[kind])
             if paragraph == line:
                 lines[-1].append(span)
             else:
@@ -184,7 +216,7 @@ class Result:
 
 
 class _Runs(NamedTuple):
-    """Columns, a row a run. removal: the probability that it belongs to no kept label; limit: from which it goes."""
+    """Columns, a row a run. removal: the probability that what it is is not kept; limit: from which it goes."""
 
     start: NDArray[np.intp]
     end: NDArray[np.intp]
@@ -195,6 +227,7 @@ class _Runs(NamedTuple):
     limit: NDArray[np.float64]
     paragraph: NDArray[np.intp]
     marks: NDArray[np.uint8]
+    kind: NDArray[np.intp]
 
 
 # By the marks of a run.
@@ -222,16 +255,19 @@ def layout(sizes: NDArray[np.int64], languages: NDArray[np.int64]) -> Layout:
     return Layout.PAGE if short.sum() > PAGE_SHARE * sizes.sum() else Layout.ARTICLE
 
 
-def thresholds(policy: Policy, presets: Thresholds, layout: Layout) -> NDArray[np.float64]:
-    """The probability from which a label is removed, languages x labels; inf where never.
+def thresholds(policy: Policy, presets: Thresholds, layout: Layout, kinds: Sequence[Kind] = ()) -> NDArray[np.float64]:
+    """The probability from which a label, or a kind, is removed, languages x (labels, kinds); inf where never.
 
-    The model's preset for a layout, with the policy's own values over it.
+    The model's preset for a layout, with the policy's own values over it; a kind has its label's where it has none.
     """
-    out = np.full((len(LANGUAGES), len(LABELS)), np.inf)
+    out = np.full((len(LANGUAGES), len(LABELS) + len(kinds)), np.inf)
     for row, language in enumerate(LANGUAGES):
         for column, label in enumerate(LABELS):
             if label not in policy.keep:
                 out[row, column] = policy.thresholds.get(label, presets[policy.preset][layout][language][label])
+    for column, kind in enumerate(kinds, len(LABELS)):
+        if kind.name not in policy.keep:
+            out[:, column] = policy.thresholds.get(kind.name, out[:, LABELS.index(kind.label)])
     return out
 
 
@@ -259,7 +295,8 @@ def _merge(text: str, line: tuple[Span, ...]) -> Span:
     kept = sum(size if span.kept else -size for span, size in sizes)
     keep = kept > 0 or (kept == 0 and line[0].kept)
     decider = _votes((span.decided_by, size) for span, size in sizes)[0][0]
-    return Span(line[0].start, line[-1].end, label, language, round(confidence, 4), keep, decider)
+    kind = _votes((span.kind, size) for span, size in sizes if span.label is label)[0][0]
+    return Span(line[0].start, line[-1].end, label, language, round(confidence, 4), keep, decider, kind)
 
 
 def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:

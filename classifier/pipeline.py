@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import features, model, segment, split, store
+from classifier import features, kinds, model, segment, split, store
 from classifier.decide import STEPS, Mark, Result, pool
-from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Language, Limits, Policy, Segments
+from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Kind, Language, Limits, Policy, Segments
 
 _LOG = logging.getLogger(__name__)
 _BLANK_LINES = re.compile(rf"(?:\s*[{BREAKS}])?")
@@ -30,6 +30,7 @@ class Classifier:
     """
 
     def __init__(self, stored: store.Stored, policy: Policy, limits: Limits, language_id: str = "exact") -> None:
+        policy.check(stored.known)
         self._stored = stored
         self._policy = policy
         self._limits = limits
@@ -53,7 +54,7 @@ class Classifier:
         fixed seed (slow, and often wrong on short or mixed text).
 
         Raises ModelNotFound, ModelDamaged or ModelUnsupported when the folder is refused, and
-        InputError for an unknown `language_id`.
+        InputError for an unknown `language_id`, PolicyError for a policy that names a kind that the model lacks.
         """
         if language_id not in LANGUAGE_IDS:
             raise InputError(f"unknown language_id {language_id!r}: use one of {', '.join(LANGUAGE_IDS)}")
@@ -67,6 +68,11 @@ class Classifier:
     def info(self) -> Mapping[str, Any]:
         """The model's manifest: languages, thresholds, figures, checksums, and `folder`."""
         return {"folder": str(self._stored.folder), **self._stored.manifest}
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of labels that the model tells apart; none for the shipped model."""
+        return self._stored.known
 
     @property
     def classes_(self) -> NDArray[np.str_]:
@@ -85,7 +91,7 @@ class Classifier:
         """
         presets = self._stored.manifest["thresholds"]
         return [
-            Result(text, *read, self._policy, presets)
+            Result(text, read.cut, read.scores, read.marks, self._policy, presets, self.kinds, read.kinds)
             for batch in batches(texts, self._limits)
             for text, read in zip(batch, self._read(batch), strict=True)
         ]
@@ -94,7 +100,8 @@ class Classifier:
         """The probability of each label for each string, each a document of its own.
 
         Returns an array of shape (texts, 4), its columns in the order of `classes_`: the mean
-        over the string's characters. A string without characters is content.
+        over the string's characters. A string without characters is content. A model's kinds have no
+        columns: they are kinds of these four.
         """
         order = [LABELS.index(label) for label in sorted(LABELS)]
         out: list[NDArray[np.float64]] = []
@@ -162,14 +169,14 @@ class Classifier:
         for part in _parts(text, self._limits.document_characters):
             if segments >= self._limits.document_segments or time.monotonic() >= until:
                 parts.append(text[start:])
-                found.append(_unread(text[start:]))
+                found.append(_unread(text[start:], len(self.kinds)))
                 break
             parts.append(part)
             found += self._tried([part])
             start += len(part)
             segments += len(found[-1].cut)
-        cuts, scores, marks = zip(*found, strict=True)
-        return _Read(_joined(parts, cuts), np.concatenate(scores), np.concatenate(marks))
+        cuts, scores, marks, kinds = zip(*found, strict=True)
+        return _Read(_joined(parts, cuts), np.concatenate(scores), np.concatenate(marks), np.concatenate(kinds))
 
     def _tried(self, texts: list[str]) -> list[_Read]:
         """Each document of a batch; what cannot be read is kept, and said."""
@@ -179,7 +186,7 @@ class Classifier:
             if len(texts) > 1:
                 return [read for text in texts for read in self._tried([text])]
             _LOG.warning("a text of %d characters is kept as it is, for reading it failed", len(texts[0]), exc_info=True)
-            return [_unread(texts[0])]
+            return [_unread(texts[0], len(self.kinds))]
 
     def _stages(self, texts: list[str]) -> Iterator[_Read]:
         cuts = segment.cut_many(texts, self._limits, self._language_id)
@@ -187,31 +194,36 @@ class Classifier:
         rows = features.rows(texts, cuts)
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
         marks = np.zeros(len(scores), np.uint8)
+        found = np.zeros((len(scores), 0), np.uint16)
+        if self._stored.kinds:
+            found = np.rint(kinds.probabilities(self._stored.kinds, rows, scores.argmax(1)) * STEPS).astype(np.uint16)
         for cut, start in zip(cuts, rows.documents[:-1].tolist(), strict=True):
-            yield _Read(cut, scores[start : start + len(cut)], marks[start : start + len(cut)])
+            own = slice(start, start + len(cut))
+            yield _Read(cut, scores[own], marks[own], found[own])
 
 
 class _Read(NamedTuple):
-    """A document as it was read: its segments, their probabilities in steps of 1/STEPS, and their marks."""
+    """A document as it was read: its segments, their probabilities in steps of 1/STEPS, their marks, and those of kinds."""
 
     cut: Segments
     scores: NDArray[np.uint16]
     marks: NDArray[np.uint8]
+    kinds: NDArray[np.uint16]
 
 
-def _unread(text: str) -> _Read:
-    """A text that nobody looked at: one segment, of which nothing is known."""
+def _unread(text: str, kinds: int = 0) -> _Read:
+    """A text that nobody looked at: one segment, of which nothing is known. kinds: how many the model has."""
     some = int(bool(text))
     cut = Segments([len(text)][:some], [0][:some], [LANGUAGES.index(Language.OTHER)][:some])
     scores = np.full((some, len(LABELS)), STEPS // len(LABELS), np.uint16)
-    return _Read(cut, scores, np.full(some, Mark.UNREAD, np.uint8))
+    return _Read(cut, scores, np.full(some, Mark.UNREAD, np.uint8), np.zeros((some, kinds), np.uint16))
 
 
 def _shortened(text: str, read: _Read, most: int) -> _Read:
     """A document of which so many segments count as read; what stands behind them is one more."""
-    cut, scores, marks = read
+    cut = read.cut
     start = cut.ends[most - 1] if most > 0 else 0
-    rest = _unread(text[start:])
+    rest = _unread(text[start:], read.kinds.shape[1])
     return _Read(
         Segments(
             [*cut.ends[:most], len(text)],
@@ -219,8 +231,9 @@ def _shortened(text: str, read: _Read, most: int) -> _Read:
             [*cut.languages[:most], *rest.cut.languages],
             cut.chinese_script,
         ),
-        np.concatenate((scores[:most], rest.scores)),
-        np.concatenate((marks[:most], rest.marks)),
+        np.concatenate((read.scores[:most], rest.scores)),
+        np.concatenate((read.marks[:most], rest.marks)),
+        np.concatenate((read.kinds[:most], rest.kinds)),
     )
 
 

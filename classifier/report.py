@@ -14,7 +14,7 @@ _WIDTH = 90
 
 
 def view(result: Result) -> Iterator[str]:
-    """A line a span: label, language, confidence, and the text itself.
+    """A line a span: label, or kind where it has one, language, confidence, and the text itself.
 
     Before it `-` where the span is removed, `?` where it is kept because the model is unsure.
 
@@ -25,9 +25,9 @@ def view(result: Result) -> Iterator[str]:
         if piece:
             if len(piece) > _WIDTH:
                 piece = f"{piece[: _WIDTH // 2]} … {piece[-_WIDTH // 2 :]}"
-            undecided = span.label not in result.policy.keep
+            undecided = not result.policy.keeps(span.label, span.kind)
             mark = "-" if not span.kept else "?" if undecided else " "
-            yield f"{mark} {span.label:10} {span.language:5} {span.confidence:.2f}  {piece}"
+            yield f"{mark} {span.kind or span.label:10} {span.language:5} {span.confidence:.2f}  {piece}"
 
 
 def summary(result: Result) -> str:
@@ -46,6 +46,8 @@ def model_summary(info: Mapping[str, Any]) -> Iterator[str]:
     yield f"model      {info['folder']}"
     yield f"checksum   {next(iter(info['sha256'].values()))}"
     yield f"labels     {', '.join(info['labels'])}"
+    if kinds := info.get("kinds"):
+        yield "kinds      " + ", ".join(f"{kind['name']} ({kind['label']})" for kind in kinds)
     yield f"languages  {', '.join(info['languages'])}"
     yield f"fitted on  {made['documents']:,} documents of {made['sites']:,} sites"
     for suite, row in info.get("figures", {}).get("suites", {}).items():

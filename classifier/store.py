@@ -24,12 +24,17 @@ from numpy.typing import NDArray
 
 from classifier import features
 from classifier.context import INPUTS
+from classifier.kinds import COLUMNS, LANES, Kinds
 from classifier.model import Model, Network
 from classifier.schema import (
     LABELS,
     LANGUAGES,
     LAYOUTS,
+    MOST_KINDS,
     PRESETS,
+    InputError,
+    Kind,
+    Label,
     Limits,
     ModelDamaged,
     ModelError,
@@ -41,6 +46,11 @@ FORMAT = 3
 ARRAYS = "model.joblib"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
+# Arrays that a model has when it has kinds, called so behind `kinds_`. A version that knows no kinds refuses them.
+_OF_KINDS = ("weights", "scale", "bias", "mix", "mix_scale", "mix_bias")
+
+_EIGHT_BITS = np.uint64(0x00FF00FF00FF00FF)
+_LARGEST = 1e6
 
 # All that a dict of plain arrays needs; a file that names anything else is refused unread.
 _ALLOWED = {
@@ -52,11 +62,17 @@ _ALLOWED = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A model with its manifest, as read from `folder`."""
+    """A model with its manifest, as read from `folder`, and the kinds of its labels, if it has some."""
 
     model: Model
     manifest: Mapping[str, Any]
     folder: Path
+    kinds: Kinds | None = None
+
+    @property
+    def known(self) -> tuple[Kind, ...]:
+        """Its kinds by name; none where it has none."""
+        return self.kinds.known if self.kinds else ()
 
 
 def default_folder() -> Path:
@@ -77,7 +93,9 @@ def load(folder: str | os.PathLike[str] | None = None, limits: Limits | None = N
     manifest = _manifest(path, limits)
     _supported(path, manifest)
     arrays = _arrays(path, manifest, limits)
-    return Stored(_model(path, arrays, manifest), manifest, path)
+    known = _known(path, manifest)
+    own = {name: arrays.pop(f"kinds_{name}", np.zeros(0)) for name in _OF_KINDS} if known else {}
+    return Stored(_model(path, arrays, manifest), manifest, path, _kinds(path, known, own) if known else None)
 
 
 def _manifest(path: Path, limits: Limits) -> dict[str, Any]:
@@ -205,11 +223,47 @@ def _kind(name: str) -> type[np.floating[Any]]:
     return np.float32 if name.startswith("hidden") else np.float64
 
 
-def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, Any], card: str) -> Path:
+def _known(path: Path, manifest: Mapping[str, Any]) -> tuple[Kind, ...]:
+    """What the manifest says of kinds: `[{"name": "recipe", "label": "content"}, …]`, or nothing."""
+    try:
+        known = tuple(Kind(str(entry["name"]), Label(entry["label"])) for entry in manifest.get("kinds", []))
+        if len({kind.name for kind in known}) < len(known) or len(known) > MOST_KINDS:
+            raise ValueError(f"{len(known)} kinds; at most {MOST_KINDS}, each once")
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+        raise ModelDamaged(f"{path / MANIFEST}: kinds are wrong ({error}): train again") from error
+    return known
+
+
+def _kinds(path: Path, known: tuple[Kind, ...], arrays: Mapping[str, NDArray[Any]]) -> Kinds:
+    """The third stage from its arrays. Raises ModelDamaged where one is not what `kinds` relies on."""
+    count = len(known)
+    shapes = {
+        "weights": (-(-count // LANES), 1 << features.BUCKET_BITS),
+        "mix": (count, count * COLUMNS),
+        **dict.fromkeys(("scale", "bias", "mix_scale", "mix_bias"), (count,)),
+    }
+    wrong = sorted(name for name in _OF_KINDS if arrays[name].shape != shapes[name])
+    weights = arrays["weights"]
+    if weights.dtype != np.uint64 or (not wrong and ((weights & ~_EIGHT_BITS).any() or weights[:, 0].any())):
+        wrong.append("weights")
+    small = {name: np.asarray(arrays[name], np.float64) for name in _OF_KINDS[1:]}
+    # So bounded, sums of whole numbers are exact and no logit overflows.
+    wrong += [name for name, array in small.items() if not (np.abs(array) <= _LARGEST).all()]
+    if (small["mix"] != np.rint(small["mix"])).any():
+        wrong.append("mix")
+    if wrong:
+        named = ", ".join(f"kinds_{name}" for name in sorted({*wrong}))
+        raise ModelDamaged(f"{path / ARRAYS}: {named} missing, or not of the shape, type or size that kinds need: train again")
+    return Kinds(known, np.asarray(weights), **small)
+
+
+def save(
+    folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, Any], card: str, kinds: Kinds | None = None
+) -> Path:
     """Writes a model folder beside its final place and renames it: the name exists when it is whole.
 
     manifest: everything but the format, labels, languages, fingerprint and checksums, which
-    are added here. card: the text of the model card. Returns the folder.
+    are added here. card: the text of the model card. kinds: of its labels, if it has some. Returns the folder.
     """
     target = Path(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -218,6 +272,8 @@ def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, An
         arrays: dict[str, NDArray[Any]] = {"weights": model.weights, "scale": model.scale, "bias": model.bias}
         for field in fields(Network):
             arrays[field.name] = np.stack([getattr(network, field.name) for network in model.networks])
+        if kinds:
+            arrays |= {f"kinds_{name}": getattr(kinds, name) for name in _OF_KINDS}
         joblib.dump({name: _compact(array) for name, array in arrays.items()}, staging / ARRAYS, compress=0)
         full = {
             "format": FORMAT,
@@ -225,6 +281,7 @@ def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, An
             "languages": [str(language) for language in LANGUAGES],
             "fingerprint": features.fingerprint(),
             "bucket_bits": model.bits,
+            **({"kinds": [{"name": kind.name, "label": kind.label.value} for kind in kinds.known]} if kinds else {}),
             **manifest,
             "sha256": {ARRAYS: checksum(staging / ARRAYS)},
         }
