@@ -24,7 +24,7 @@ FOLDS = 5
 # Inverse regularisation of the head over n-grams, and of what mixes its scores; and how much all our texts of a
 # label together weigh, as what is none of its kinds, beside all labelled segments of the user's: "Kinds" in
 # `training/README.md` has the measurements.
-HEAD, MIX, OURS = 1.5, 1.0, 0.1
+HEAD, MIX, OURS = 1.5, 1.0, 0.05
 
 
 class Answers(NamedTuple):
@@ -106,7 +106,7 @@ def fit(
     answers: list[Answers] = []
     for label in {LABELS.index(kind.label): None for kind in known}:
         mine = np.array([number for number, kind in enumerate(known) if LABELS.index(kind.label) == label])
-        head, mixer, told = _fit_label(_joined(own, beside, label), mine, len(own.size))
+        head, mixer, told = _fit_label(_joined(own, beside, label), mine, int((own.label == label).sum()))
         weights[:, mine], scale[mine], bias[mine] = head
         places = (mine[:, None] * kinds.COLUMNS + np.arange(kinds.COLUMNS)).ravel()
         mix_scale[mine] = np.maximum(np.abs(mixer.slopes).max(1), 1e-12) / INT16
