@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_decision(command, name)
         _add_output(command, name)
     _add_serve(commands.add_parser("serve", help="answer over HTTP (needs the extra `serve`)", epilog=_EXIT))
+    _add_review(commands.add_parser("review", help="label the texts that matter most, on a page of this machine", epilog=_EXIT))
     info = commands.add_parser("info", help="the model: languages, figures, checksum", epilog=_EXIT)
     info.add_argument("--json", action="store_true", help="the whole manifest")
     info.add_argument("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
@@ -105,6 +106,23 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     add("--timeout", type=_positive, default=60.0, metavar="S", help="seconds for a body, and for its answer (default 60)")
     add("--workers", type=_at_least_one, metavar="N", help="processes that label (default: one a core)")
     command.set_defaults(run=_serve)
+
+
+def _add_review(command: argparse.ArgumentParser) -> None:
+    _add_input(command)
+    add = command.add_argument_group("review").add_argument
+    add(
+        "--output", required=True, metavar="FILE", help="annotated documents, .jsonl; beside it .review.jsonl keeps the answers"
+    )
+    add("--number", type=_at_least_one, default=100, metavar="N", help="texts to ask about (default 100)")
+    add("--documents", type=_at_least_one, default=5_000, metavar="N", help="read no more than so many (default 5000)")
+    add("--seed", type=int, default=0, metavar="N", help="of what is drawn at random (default 0)")
+    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    add("--port", type=int, default=0, help="port of 127.0.0.1 to serve the page at (default: any that is free)")
+    add("--no-browser", action="store_true", help="say the address and open nothing")
+    add("--export", nargs=2, metavar=("KIND", "FILE"), help="write what is asked for label-studio or csv, and end")
+    add("--import", dest="imported", metavar="FILE", help="take back what --export wrote and people labelled, and end")
+    command.set_defaults(run=_review)
 
 
 def _add_input(command: argparse.ArgumentParser) -> None:
@@ -326,6 +344,48 @@ def _serve(options: argparse.Namespace) -> int:
         workers=options.workers,
     )
     return DONE
+
+
+def _review(options: argparse.Namespace) -> int:
+    import signal
+    import threading
+    import webbrowser
+    from pathlib import Path
+
+    from classifier.corpus.formats import Fields
+    from classifier.review import run
+    from classifier.safe import for_terminal
+
+    order = run.Review(
+        options.files,
+        Path(options.output),
+        options.input,
+        Fields(options.text_field, options.id_field, options.site_field),
+        Limits(record_bytes=int(options.max_record * _MEGA)),
+        options.max_rejects,
+        options.model,
+        options.number,
+        options.documents,
+        options.seed,
+        options.port,
+        (options.export[0], Path(options.export[1])) if options.export else None,
+        Path(options.imported) if options.imported else None,
+    )
+
+    def say(line: str) -> None:
+        print(f"classifier: {for_terminal(line)}", file=sys.stderr, flush=True)
+
+    def show(address: str) -> None:
+        seen = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        if seen and not options.no_browser:  # elsewhere a browser of the terminal would take it over
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: the output is written
+    try:
+        aside = run.execute(order, say, show)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return SET_ASIDE if aside else DONE
 
 
 def _info(options: argparse.Namespace) -> int:

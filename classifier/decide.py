@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.disguise import Seen
 from classifier.schema import LABELS, LANGUAGES, PROSE, Decider, Kind, Label, Language, Layout, Policy, Quality, Segments, Span
 
 # Probabilities travel as whole steps of 1/STEPS: sums over a span are then exact.
@@ -52,8 +53,9 @@ class Result:
     text: the caller's own string; every offset counts its code points. segments: how it was
     cut. probabilities: of each label for each segment, in steps of 1/10,000, segments x
     labels. marks: of each segment, as in `Mark`. policy: what decides `kept`. presets: the model's
-    thresholds. kinds: the model's; kind_scores: how probable each is, given its label, in the same steps,
-    segments x kinds, 0 where a segment has another label.
+    thresholds. seen: what a reader sees of a text in disguise, which is what was labelled, and what
+    counts where characters are counted; None where that is the text. kinds: the model's; kind_scores: how
+    probable each is, given its label, in the same steps, segments x kinds, 0 where a segment has another label.
     """
 
     text: str
@@ -62,6 +64,7 @@ class Result:
     marks: NDArray[np.uint8]
     policy: Policy
     presets: Thresholds
+    seen: Seen | None = None
     kinds: tuple[Kind, ...] = ()
     kind_scores: NDArray[np.uint16] | None = None
 
@@ -86,7 +89,7 @@ class Result:
     @cached_property
     def paragraphs(self) -> tuple[Span, ...]:
         """One span a paragraph: label and language of most of its characters, kept if most is."""
-        return tuple(_merge(self.text, line) for line in self._lines)
+        return tuple(_merge(self._sized(line)) for line in self._lines)
 
     @cached_property
     def clean_text(self) -> str:
@@ -96,7 +99,7 @@ class Result:
     @cached_property
     def quality(self) -> Quality:
         """How much of the document is content, for a decision to keep or drop it whole."""
-        sizes = [(span, _visible(self.text, span)) for span in self.spans]
+        sizes = self._sized(self.spans)
         total = sum(size for _, size in sizes)
         content = sum(size for span, size in sizes if span.label is Label.CONTENT)
         kept = sum(size for span, size in sizes if span.kept)
@@ -141,6 +144,20 @@ class Result:
         ]
 
     @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many characters of each segment a reader sees."""
+        ends = self.segments.ends
+        result: NDArray[np.int64] = np.diff([0, *(self.seen.offsets(ends) if self.seen else ends)])
+        return result
+
+    def _sized(self, spans: Iterable[Span]) -> list[tuple[Span, int]]:
+        """Spans, each with how many of its characters are seen and no white space."""
+        return [(span, sum(map(len, self._shown(span).split()))) for span in spans]
+
+    def _shown(self, span: Span) -> str:
+        return self.seen.between(span.start, span.end) if self.seen else self.text[span.start : span.end]
+
+    @cached_property
     def _runs(self) -> _Runs | None:
         """Runs of segments of one label and language inside a paragraph; None for a text without characters."""
         if not len(self.segments):
@@ -156,8 +173,8 @@ class Result:
         key = key * (len(self.kinds) + 1) + kind
         first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
         last = np.concatenate((first[1:], [key.size])) - 1
-        pooled = pool(np.concatenate((probabilities, scores), axis=1), ends - starts, first)
-        decided = thresholds(self.policy, self.presets, layout(ends - starts, languages), self.kinds)
+        pooled = pool(np.concatenate((probabilities, scores), axis=1), self.sizes, first)
+        decided = thresholds(self.policy, self.presets, layout(self.sizes, languages), self.kinds)
         column = np.where(kind[first], len(LABELS) - 1 + kind[first], labels[first])
         marks = self.marks[first]
         return _Runs(
@@ -212,7 +229,21 @@ class Result:
             else:
                 lines.append([span])
                 line = paragraph
-        return tuple(_close(self.text, spans) for spans in lines)
+        return tuple(self._closed(line) for line in lines)
+
+    def _closed(self, line: list[Span]) -> tuple[Span, ...]:
+        """Gives the line break of a mixed paragraph a span of its own where its end is boilerplate."""
+        last = line[-1]
+        if len(line) == 1 or last.label is Label.CONTENT:
+            return tuple(line)
+        shown = self._shown(last)
+        size = len(shown.rstrip())
+        if size in (0, len(shown)) or not shown[size:].strip(" \t\u3000\xa0"):
+            return tuple(line)
+        end = self.seen.behind(last.start, size) if self.seen else last.start + size
+        best = min(line, key=lambda span: (LABELS.index(span.label), -span.confidence))
+        kept = any(span.kept for span in line)
+        return (*line[:-1], replace(last, end=end), replace(best, start=end, end=last.end, kept=kept))
 
 
 class _Runs(NamedTuple):
@@ -271,32 +302,18 @@ def thresholds(policy: Policy, presets: Thresholds, layout: Layout, kinds: Seque
     return out
 
 
-def _close(text: str, line: list[Span]) -> tuple[Span, ...]:
-    """Gives the line break of a mixed paragraph a span of its own where its end is boilerplate."""
-    last = line[-1]
-    if len(line) == 1 or last.label is Label.CONTENT:
-        return tuple(line)
-    end = last.start + len(text[last.start : last.end].rstrip())
-    if end == last.end or end == last.start or not text[end : last.end].strip(" \t\u3000\xa0"):
-        return tuple(line)
-    best = min(line, key=lambda span: (LABELS.index(span.label), -span.confidence))
-    kept = any(span.kept for span in line)
-    return (*line[:-1], replace(last, end=end), replace(best, start=end, end=last.end, kept=kept))
-
-
-def _merge(text: str, line: tuple[Span, ...]) -> Span:
-    if len(line) == 1:
-        return line[0]
-    sizes = [(span, _visible(text, span)) for span in line]
+def _merge(sizes: list[tuple[Span, int]]) -> Span:
+    if len(sizes) == 1:
+        return sizes[0][0]
     label = _votes((span.label, size) for span, size in sizes)[0][0]
     language = _votes((span.language, size) for span, size in sizes)[0][0]
     of_label = [(span.confidence, size or 1) for span, size in sizes if span.label is label]
     confidence = sum(c * size for c, size in of_label) / sum(size for _, size in of_label)
     kept = sum(size if span.kept else -size for span, size in sizes)
-    keep = kept > 0 or (kept == 0 and line[0].kept)
+    keep = kept > 0 or (kept == 0 and sizes[0][0].kept)
     decider = _votes((span.decided_by, size) for span, size in sizes)[0][0]
     kind = _votes((span.kind, size) for span, size in sizes if span.label is label)[0][0]
-    return Span(line[0].start, line[-1].end, label, language, round(confidence, 4), keep, decider, kind)
+    return Span(sizes[0][0].start, sizes[-1][0].end, label, language, round(confidence, 4), keep, decider, kind)
 
 
 def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
@@ -304,8 +321,3 @@ def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
     for key, size in pairs:
         count[key] += size
     return count.most_common()
-
-
-def _visible(text: str, span: Span) -> int:
-    """Non-space characters of a span."""
-    return sum(map(len, text[span.start : span.end].split()))

@@ -8,19 +8,25 @@ Whole numbers throughout, so that a segment's kind does not depend on the batch 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.context import SCORE_LIMIT, SCORE_STEPS, WEIGHT_LIMIT
-from classifier.features import SPACE, Rows, buckets
+from classifier.features import BUCKET_BITS, SPACE, Rows, buckets
 from classifier.model import TABLE_STEPS, gram_count, softmax, weight_sums
 from classifier.schema import LABELS, Kind
 
 LANES = 4  # kinds that one look-up of an n-gram serves
 COLUMNS = 4  # inputs a kind: a segment's own score, and the means of its paragraph, of those around it, of its document
 NEAR = 3  # segments of the same label to either side
+
+ARRAYS = ("weights", "scale", "bias", "mix", "mix_scale", "mix_bias")
+_EIGHT_BITS = np.uint64(0x00FF00FF00FF00FF)
+_LARGEST = 1e6
 
 Column = NDArray[np.int64]
 
@@ -42,6 +48,22 @@ class Kinds:
     mix: NDArray[np.float64]
     mix_scale: NDArray[np.float64]
     mix_bias: NDArray[np.float64]
+
+    @classmethod
+    def of_arrays(cls, known: tuple[Kind, ...], found: Mapping[str, NDArray[Any]]) -> Kinds:
+        """The stage from its ARRAYS. Raises ValueError where one is not of the shape, type or size that the rest relies on."""
+        count = len(known)
+        shapes = {"weights": (-(-count // LANES), 1 << BUCKET_BITS), "mix": (count, count * COLUMNS)}
+        if wrong := [f"kinds_{name}" for name in ARRAYS if found[name].shape != shapes.get(name, (count,))]:
+            raise ValueError(f"{', '.join(wrong)} missing, or not of the shape that {count} kinds have")
+        weights = found["weights"]
+        if weights.dtype != np.uint64 or (weights & ~_EIGHT_BITS).any() or weights[:, 0].any():
+            raise ValueError("a weight of kinds has more than 8 bits, or bucket 0 is not neutral")
+        # Copies, as of the rest of a model. So bounded, sums of whole numbers are exact and no logit overflows.
+        small = {name: found[name].astype(np.float64) for name in ARRAYS[1:]}
+        if not all((np.abs(array) <= _LARGEST).all() for array in small.values()) or (small["mix"] % 1).any():
+            raise ValueError("a number of kinds is too large, not finite, or no whole number where it must be one")
+        return cls(known, weights, **small)
 
     def of(self, label: int) -> list[int]:
         """Which of the kinds are of a label, an index into LABELS."""

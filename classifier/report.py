@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from classifier.decide import Result
+from classifier.safe import for_terminal
 
 _WIDTH = 90
 
@@ -27,7 +28,7 @@ def view(result: Result) -> Iterator[str]:
                 piece = f"{piece[: _WIDTH // 2]} … {piece[-_WIDTH // 2 :]}"
             undecided = not result.policy.keeps(span.label, span.kind)
             mark = "-" if not span.kept else "?" if undecided else " "
-            yield f"{mark} {span.kind or span.label:10} {span.language:5} {span.confidence:.2f}  {piece}"
+            yield f"{mark} {span.kind or span.label:10} {span.language:5} {span.confidence:.2f}  {for_terminal(piece)}"
 
 
 def summary(result: Result) -> str:
@@ -43,7 +44,7 @@ def summary(result: Result) -> str:
 def model_summary(info: Mapping[str, Any]) -> Iterator[str]:
     """What `classifier info` shows: where the model lies, what it was fitted on and measured at."""
     made = info["training"]
-    yield f"model      {info['folder']}"
+    yield f"model      {for_terminal(info['folder'])}"
     yield f"checksum   {next(iter(info['sha256'].values()))}"
     yield f"labels     {', '.join(info['labels'])}"
     if kinds := info.get("kinds"):
@@ -52,7 +53,7 @@ def model_summary(info: Mapping[str, Any]) -> Iterator[str]:
     yield f"fitted on  {made['documents']:,} documents of {made['sites']:,} sites"
     for suite, row in info.get("figures", {}).get("suites", {}).items():
         yield (
-            f"figures    {suite:12} macro-F1 {row['macro_f1']:.3f}, content lost {row['content_lost']:.1%}, "
+            f"figures    {for_terminal(suite):12} macro-F1 {row['macro_f1']:.3f}, content lost {row['content_lost']:.1%}, "
             f"boilerplate kept {row['junk_kept']:.1%} ({row['units']:,} units)"
         )
 
@@ -63,7 +64,10 @@ def as_json(summary: Mapping[str, Any]) -> bytes:
 
 
 def page(summary: Mapping[str, Any]) -> bytes:
-    """A run's report as a page of HTML that loads nothing and runs nothing; text from documents is escaped."""
+    """A run's report as a page of HTML that loads nothing and runs nothing.
+
+    Text from documents is escaped, and its control, bidirectional and invisible characters are shown.
+    """
     run, speed, sites = summary["run"], summary["speed"], summary["sites"]
     parts = [
         f"<h1>classifier {escape(run['command'])}</h1>",
@@ -163,7 +167,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return "<p>None.</p>"
     first = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+    lines = ("".join(f"<td>{escape(for_terminal(cell))}</td>" for cell in row) for row in rows)
     return f"<table><thead><tr>{first}</tr></thead><tbody>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</tbody></table>"
 
 

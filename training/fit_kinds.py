@@ -199,7 +199,7 @@ def _fit_label(every: Segments, mine: NDArray[np.int64], own: int) -> tuple[Head
 def _head(of: Segments, truth: NDArray[np.int64], count: int) -> Head:
     """Logistic regression as in `fit.fit_heads`, each kind and none of them weighing alike."""
     seen = np.asarray((of.counts > 0).sum(0)).ravel()
-    used = np.flatnonzero(seen)
+    used = np.flatnonzero(seen > 1)  # what one segment alone holds says nothing of others, and is most of all n-grams
     rarity = (np.log((of.counts.shape[0] + 1) / (seen[used] + 1)) + 0.3) / 3
     total = np.asarray(of.counts.sum(1)).ravel()
     scaled = (sp.diags(1 / np.sqrt(np.maximum(total, 1))) @ of.counts[:, used] @ sp.diags(rarity)).tocsr()
