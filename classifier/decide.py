@@ -6,8 +6,9 @@ policy's. Another policy decides again on the same probabilities and scores noth
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from functools import cached_property
@@ -18,7 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.disguise import Seen
-from classifier.schema import LABELS, LANGUAGES, PROSE, Decider, Kind, Label, Language, Layout, Policy, Quality, Segments, Span
+from classifier.schema import (
+    LABELS,
+    LANGUAGES,
+    PROSE,
+    Decider,
+    Explanation,
+    InputError,
+    Kind,
+    Label,
+    Language,
+    Layout,
+    Policy,
+    Quality,
+    Segments,
+    Span,
+)
 
 # Probabilities travel as whole steps of 1/STEPS: sums over a span are then exact.
 STEPS = 10_000
@@ -54,8 +70,9 @@ class Result:
     cut. probabilities: of each label for each segment, in steps of 1/10,000, segments x
     labels. marks: of each segment, as in `Mark`. policy: what decides `kept`. presets: the model's
     thresholds. seen: what a reader sees of a text in disguise, which is what was labelled, and what
-    counts where characters are counted; None where that is the text. kinds: the model's; kind_scores: how
-    probable each is, given its label, in the same steps, segments x kinds, 0 where a segment has another label.
+    counts where characters are counted; None where that is the text. explainer: reads a result again;
+    asked when `explain` is called, and not before. kinds: the model's; kind_scores: how probable each is,
+    given its label, in the same steps, segments x kinds, 0 where a segment has another label.
     """
 
     text: str
@@ -65,8 +82,12 @@ class Result:
     policy: Policy
     presets: Thresholds
     seen: Seen | None = None
+    explainer: Callable[[Result], Callable[[Span, Label], Explanation]] | None = None
     kinds: tuple[Kind, ...] = ()
     kind_scores: NDArray[np.uint16] | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_why"}
 
     def with_policy(self, policy: Policy) -> Result:
         """The same labels under another policy; nothing is scored again.
@@ -119,6 +140,32 @@ class Result:
             chinese_script=self.segments.chinese_script,
             worst=max(junk, key=lambda span: span.confidence, default=None),
         )
+
+    def explain(self, span: Span, against: Label | None = None) -> Explanation:
+        """Why a span, or a paragraph, has its label: its words, and what stands around them, in order of weight.
+
+        against: the label that it is held against, the next in probability without one. The document is read
+        again when first asked for. Raises InputError for what is no stretch of this text, for a label against
+        itself, and where the result came without a model.
+        """
+        if self.explainer is None:
+            raise InputError("this result was made without a model that could explain it: label the text again")
+        if not 0 <= span.start < span.end <= len(self.text):
+            raise InputError(f"the span {span.start} to {span.end} is no stretch of a text of {len(self.text):,} characters")
+        if against is None:
+            ends = self.segments.ends
+            rows = slice(bisect_right(ends, span.start), bisect_left(ends, span.end) + 1)
+            sizes = np.diff([span.start, *ends[rows][:-1], span.end])
+            pooled = dict(zip(LABELS, (sizes @ self.probabilities[rows].astype(np.int64)).tolist(), strict=True))
+            against = max((label for label in LABELS if label != span.label), key=pooled.__getitem__)
+        if against == span.label:
+            raise InputError(f"{against} cannot be held against itself: name another label")
+        return self._why(span, against)
+
+    @cached_property
+    def _why(self) -> Callable[[Span, Label], Explanation]:
+        assert self.explainer
+        return self.explainer(self)
 
     def as_dict(self) -> dict[str, object]:
         """Spans, paragraphs and quality as a JSON object; it does not repeat the text."""

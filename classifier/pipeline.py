@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from classifier import disguise, features, kinds, model, segment, split, store
 from classifier.decide import STEPS, Mark, Result, pool
 from classifier.disguise import Seen
+from classifier.reread import Explainer
 from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Kind, Language, Limits, Policy, Segments
 
 _LOG = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Classifier:
         self._policy = policy
         self._limits = limits
         self._language_id = language_id
+        self._explainer = Explainer(str(stored.folder), stored.manifest["sha256"], limits, language_id, _parts, stored.model)
 
     @classmethod
     def load(
@@ -153,7 +155,7 @@ class Classifier:
     def _result(self, text: str, read: _Read, seen: Seen | None) -> Result:
         cut = replace(read.cut, ends=seen.original(read.cut.ends)) if seen else read.cut
         presets = self._stored.manifest["thresholds"]
-        return Result(text, cut, read.scores, read.marks, self._policy, presets, seen, self.kinds, read.kinds)
+        return Result(text, cut, read.scores, read.marks, self._policy, presets, seen, self._explainer, self.kinds, read.kinds)
 
     def _read(self, texts: list[str]) -> list[tuple[_Read, Seen | None]]:
         """Each document of a batch within the limits, as it is seen: that is what the segments are of."""

@@ -40,7 +40,9 @@ MAY_IMPORT = {
     "store": {"schema", "arrays", "manifest", "features", "context", "model", "kinds"},
     "disguise": {"schema", "points"},
     "decide": {"schema", "disguise"},
-    "pipeline": {"schema", "disguise", "segment", "split", "features", "model", "kinds", "store", "decide"},
+    "explain": {"schema", "features", "context", "model"},
+    "reread": {"schema", "disguise", "segment", "split", "model", "store", "decide", "explain"},
+    "pipeline": {"schema", "disguise", "segment", "split", "features", "model", "kinds", "store", "decide", "reread"},
     "corpus": set(),
     "corpus.sources": {"schema"},
     "corpus.formats": {"corpus.sources"},
@@ -51,6 +53,16 @@ MAY_IMPORT = {
     "corpus.pieces": {"schema", *(f"corpus.{name}" for name in "sources formats parquet".split())},
     "corpus.run": {"schema", *(f"corpus.{name}" for name in "sources formats pieces outputs tally".split())},
     "report": {"schema", "decide", "safe"},
+    "terminal": {"schema", "decide", "report", "safe"},
+    "page": {"schema", "decide", "report", "safe", "terminal"},
+    "show": {
+        "schema",
+        "decide",
+        "pipeline",
+        "page",
+        "terminal",
+        *(f"corpus.{name}" for name in "formats outputs pieces parquet sources".split()),
+    },
     "counts": {"schema", "decide", "corpus.formats", "corpus.tally"},
     "job": {
         "schema",
@@ -102,7 +114,7 @@ MAY_IMPORT = {
         *(f"adapters.http.{name}" for name in "answers pool requests schema meters".split()),
     },
     "cli": {
-        *"schema safe pipeline report job batch review.run adapters.http.service".split(),
+        *"schema safe pipeline report job batch show review.run adapters.http.service".split(),
         *(f"corpus.{name}" for name in "formats run tally workers".split()),
     },
 }
