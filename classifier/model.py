@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.context import INPUT_LIMIT, context_inputs, evidence, steps
+from classifier.context import INPUT_LIMIT, context_inputs, evidence, steps, told
 from classifier.features import ORDERS, Rows, buckets
 from classifier.schema import LABELS
 
@@ -128,9 +128,19 @@ def _segment_sums(values: NDArray[np.uint64], bounds: NDArray[np.int64]) -> NDAr
     return total[bounds[1:]] - total[bounds[:-1]]
 
 
-def probabilities(model: Model, rows: Rows) -> NDArray[np.float64]:
-    """Both stages: the calibrated probability of each label for each segment, rows x labels."""
-    inputs = read_context(model, rows)
+def probabilities(model: Model, rows: Rows, known: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """Both stages: the calibrated probability of each label for each segment, rows x labels.
+
+    known: the label of each segment that is known beforehand, which its neighbours then see; -1 where it is not.
+    """
+    result = network_probabilities(model, rows, read_context(model, rows, known))
+    if known is not None:
+        result[known >= 0] = np.eye(len(LABELS))[known[known >= 0]]
+    return result
+
+
+def network_probabilities(model: Model, rows: Rows, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The second stage: probabilities from its inputs, as `read_context` makes them."""
     logits = np.zeros((inputs.shape[0], len(LABELS)))
     for language, network in enumerate(model.networks):
         chosen = rows.language == language
@@ -148,7 +158,8 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def read_context(model: Model, rows: Rows) -> NDArray[np.float32]:
+def read_context(model: Model, rows: Rows, known: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
     """The second stage's inputs from the first stage's scores; the n-grams are hashed once for both."""
     grams = buckets(rows.grams, rows.bounds, model.bits)
-    return context_inputs(rows, steps(local_logits(model, rows, grams)), evidence(rows, grams))
+    scores = steps(local_logits(model, rows, grams))
+    return context_inputs(rows, scores if known is None else told(scores, known), evidence(rows, grams))

@@ -133,6 +133,8 @@ def page(summary: Mapping[str, Any]) -> bytes:
             ["site", "documents", "removed"],
             [[row["site"], f"{row['documents']:,}", f"{row['removed_share']:.1%}"] for row in sites["deviating"]],
         ),
+        *_rules(summary.get("rules")),
+        *_drift(summary.get("drift")),
         "<h2>Largest sites</h2>",
         _table(
             ["site", "documents", "characters", "removed"],
@@ -161,6 +163,49 @@ def page(summary: Mapping[str, Any]) -> bytes:
         f"<p>model {escape(run['model'])}, policy {escape(run['policy']['preset'])}, version {escape(run['version'])}</p>",
     ]
     return (_HEAD + "\n".join(parts) + "</main></html>\n").encode("utf-8", "backslashreplace")
+
+
+def _rules(rows: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """What rules did; nothing where there are none."""
+    if rows is None:
+        return []
+    cells = [
+        [
+            str(row["rule"]),
+            row["does"],
+            row["site"] or "all",
+            " / ".join(row["phrases"]),
+            row["note"],
+            *(f"{row[name]:,}" for name in ("documents", "times", "characters")),
+        ]
+        for row in rows
+    ]
+    head = ["rule", "does", "site", "phrases", "note", "documents", "times", "characters"]
+    never = ", ".join(str(row["rule"]) for row in rows if not row["times"])
+    return ["<h2>Rules</h2>", *([f"<p>Never fired: {never}.</p>"] if never else []), _table(head, cells)]
+
+
+def _drift(rows: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """Which sites are no longer as their profiles have them; nothing where there are no profiles."""
+    if rows is None:
+        return []
+    cells = [
+        [
+            row["site"],
+            row["label"],
+            f"{row['before']:.1%}",
+            f"{row['now']:.1%}",
+            f"{row['documents_before']:,}",
+            f"{row['documents_now']:,}",
+            f"{row['deviation']:+.1f}",
+        ]
+        for row in rows
+    ]
+    head = ["site", "label", "share before", "now", "documents before", "now", "standard errors"]
+    return [
+        "<h2>Sites that drifted from their profiles</h2><p>The mean share of a label in a site's documents.</p>",
+        _table(head, cells),
+    ]
 
 
 _HEAD = """<!doctype html>

@@ -42,7 +42,11 @@ MAY_IMPORT = {
     "decide": {"schema", "disguise"},
     "explain": {"schema", "features", "context", "model"},
     "reread": {"schema", "disguise", "segment", "split", "model", "store", "decide", "explain"},
-    "pipeline": {"schema", "disguise", "segment", "split", "features", "model", "kinds", "store", "decide", "reread"},
+    "sites": {"schema", "features"},
+    "rules": {"schema", "disguise", "points", "features", "decide", "sites"},
+    "pipeline": {
+        *"schema disguise segment split features model kinds store decide reread rules sites".split(),
+    },
     "corpus": set(),
     "corpus.sources": {"schema"},
     "corpus.formats": {"corpus.sources"},
@@ -63,7 +67,8 @@ MAY_IMPORT = {
         "terminal",
         *(f"corpus.{name}" for name in "formats outputs pieces parquet sources".split()),
     },
-    "counts": {"schema", "decide", "corpus.formats", "corpus.tally"},
+    "counts": {"schema", "decide", "sites", "corpus.formats", "corpus.tally"},
+    "drift": {"schema", "sites"},
     "job": {
         "schema",
         "decide",
@@ -71,9 +76,17 @@ MAY_IMPORT = {
         "safe",
         "report",
         "counts",
+        "sites",
         *(f"corpus.{name}" for name in "formats parquet pieces run tally".split()),
     },
-    "batch": {"schema", "job", "report", *(f"corpus.{name}" for name in "outputs pieces run workers sources tally".split())},
+    "gather": {
+        *"schema features decide job sites".split(),
+        *(f"corpus.{name}" for name in "pieces run sources tally workers".split()),
+    },
+    "batch": {
+        *"schema pipeline job report drift".split(),
+        *(f"corpus.{name}" for name in "outputs pieces run workers sources tally".split()),
+    },
     "review": set(),
     "review.rank": {"decide"},
     "review.journal": {"schema"},
@@ -114,7 +127,7 @@ MAY_IMPORT = {
         *(f"adapters.http.{name}" for name in "answers pool requests schema meters".split()),
     },
     "cli": {
-        *"schema safe pipeline report job batch show review.run adapters.http.service".split(),
+        *"schema safe pipeline report job batch gather sites show review.run adapters.http.service".split(),
         *(f"corpus.{name}" for name in "formats run tally workers".split()),
     },
 }
