@@ -21,7 +21,6 @@ from classifier.schema import (
     LANGUAGES,
     PRESETS,
     InputError,
-    Label,
     Language,
     Limits,
     ModelError,
@@ -122,8 +121,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=8000, help="port to listen at (default 8000)")
     add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     add("--policy", choices=PRESETS, default="balanced", help="of requests that name none (default balanced)")
-    labels = [str(label) for label in LABELS]
-    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
+    add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
     add("--max-body", type=_positive, default=8.0, metavar="MB", help="refuse larger bodies (default 8)")
     add("--concurrency", type=_at_least_one, default=256, metavar="N", help="refuse more requests at once (default 256)")
     add("--timeout", type=_positive, default=60.0, metavar="S", help="seconds for a body, and for its answer (default 60)")
@@ -200,9 +198,8 @@ def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
 
 def _add_labelling(add: Callable[..., argparse.Action]) -> None:
     add("--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)")
-    labels = [str(label) for label in LABELS]
-    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
-    add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove a label from this probability; repeatable")
+    add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
+    add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove it from this probability; repeatable")
     add(
         "--language-id",
         choices=LANGUAGE_IDS,
@@ -246,13 +243,13 @@ def _at_least_one(argument: str) -> int:
     return number
 
 
-def _threshold(argument: str) -> tuple[Label, float]:
+def _threshold(argument: str) -> tuple[str, float]:
     label, _, value = argument.partition("=")
     try:
-        return Label(label), float(value)
+        return label, float(value)
     except ValueError:
         raise PolicyError(
-            f"--threshold {argument!r}: write LABEL=P, such as promo=0.8, with one of {', '.join(LABELS)}"
+            f"--threshold {argument!r}: use LABEL=P, such as promo=0.8, with one of {', '.join(LABELS)} or a kind's name"
         ) from None
 
 
@@ -354,7 +351,7 @@ def _job(options: argparse.Namespace) -> Job:
 
 
 def _policy(options: argparse.Namespace) -> Policy:
-    return Policy(options.policy, frozenset(map(Label, options.keep)), dict(map(_threshold, options.threshold)))
+    return Policy(options.policy, frozenset(options.keep), dict(map(_threshold, options.threshold)))
 
 
 def _limits(options: argparse.Namespace) -> Limits:
@@ -493,7 +490,7 @@ def _serve(options: argparse.Namespace) -> int:
         options.host,
         options.port,
         model=options.model,
-        policy=Policy(options.policy, frozenset(map(Label, options.keep))),
+        policy=Policy(options.policy, frozenset(options.keep)),
         max_body=int(options.max_body * _MEGA),
         concurrency=options.concurrency,
         timeout=options.timeout,
