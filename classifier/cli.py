@@ -11,16 +11,16 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from classifier.safe import for_terminal
 from classifier.schema import (
     LABELS,
     LANGUAGE_IDS,
     LANGUAGES,
     PRESETS,
     InputError,
-    Label,
     Language,
     Limits,
     ModelError,
@@ -71,13 +71,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     except KeyboardInterrupt:
         resume = ": --resume goes on with it" if getattr(options, "output", None) else ""
-        print(f"classifier: interrupted{resume}", file=sys.stderr)
+        _say(f"interrupted{resume}")
         return INTERRUPTED
 
 
 def _fail(error: Exception, status: int) -> int:
-    print(f"classifier: {error}", file=sys.stderr)
+    _say(str(error))
     return status
+
+
+def _say(message: str) -> None:
+    """A line on standard error. Names of files and pieces of text in it may be anybody's: nothing in them is obeyed."""
+    print(f"classifier: {for_terminal(message)}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,8 +121,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=8000, help="port to listen at (default 8000)")
     add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     add("--policy", choices=PRESETS, default="balanced", help="of requests that name none (default balanced)")
-    labels = [str(label) for label in LABELS]
-    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
+    add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
     add("--max-body", type=_positive, default=8.0, metavar="MB", help="refuse larger bodies (default 8)")
     add("--concurrency", type=_at_least_one, default=256, metavar="N", help="refuse more requests at once (default 256)")
     add("--timeout", type=_positive, default=60.0, metavar="S", help="seconds for a body, and for its answer (default 60)")
@@ -194,9 +198,8 @@ def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
 
 def _add_labelling(add: Callable[..., argparse.Action]) -> None:
     add("--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)")
-    labels = [str(label) for label in LABELS]
-    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
-    add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove a label from this probability; repeatable")
+    add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
+    add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove it from this probability; repeatable")
     add(
         "--language-id",
         choices=LANGUAGE_IDS,
@@ -240,13 +243,13 @@ def _at_least_one(argument: str) -> int:
     return number
 
 
-def _threshold(argument: str) -> tuple[Label, float]:
+def _threshold(argument: str) -> tuple[str, float]:
     label, _, value = argument.partition("=")
     try:
-        return Label(label), float(value)
+        return label, float(value)
     except ValueError:
         raise PolicyError(
-            f"--threshold {argument!r}: write LABEL=P, such as promo=0.8, with one of {', '.join(LABELS)}"
+            f"--threshold {argument!r}: use LABEL=P, such as promo=0.8, with one of {', '.join(LABELS)} or a kind's name"
         ) from None
 
 
@@ -270,14 +273,16 @@ def _run(options: argparse.Namespace) -> int:
     )
     view = _View(order.output is None)
     try:
-        tally = batch.execute(order, sys.stdout.buffer, view.begin, view.show)
+        # To a file or a pipe every byte as it is; to a terminal what it shows, and nothing that it obeys.
+        out = cast(BinaryIO, _Screen()) if sys.stdout.isatty() else sys.stdout.buffer
+        tally = batch.execute(order, out, view.begin, view.show)
     finally:
         view.close()
     if tally is None:
-        print(f"classifier: {options.output} is complete already", file=sys.stderr)
+        _say(f"{options.output} is complete already")
         return DONE
     for line in _closing(options, tally):
-        print(f"classifier: {line}", file=sys.stderr)
+        _say(line)
     return SET_ASIDE if tally.set_aside else DONE
 
 
@@ -346,11 +351,23 @@ def _job(options: argparse.Namespace) -> Job:
 
 
 def _policy(options: argparse.Namespace) -> Policy:
-    return Policy(options.policy, frozenset(map(Label, options.keep)), dict(map(_threshold, options.threshold)))
+    return Policy(options.policy, frozenset(options.keep), dict(map(_threshold, options.threshold)))
 
 
 def _limits(options: argparse.Namespace) -> Limits:
     return Limits(record_bytes=int(options.max_record * _MEGA))
+
+
+class _Screen:
+    """Standard output where it is a terminal: control characters in text are shown as escapes, but for breaks and tabs."""
+
+    def write(self, data: bytes) -> int:
+        lines = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n").split("\n")
+        shown = "\n".join("\t".join(map(for_terminal, line.split("\t"))) for line in lines)
+        return sys.stdout.buffer.write(shown.encode())
+
+    def flush(self) -> None:
+        sys.stdout.buffer.flush()
 
 
 class _View:
@@ -373,7 +390,10 @@ class _View:
     def show(self, done: Done) -> None:
         """Told what was done."""
         if self._streaming:
-            self._say(f"classifier: set aside: {reject}" for reject in done.rejects)
+            for reject in done.rejects:
+                if self._bar is not None:
+                    self._bar.clear()
+                _say(f"set aside: {reject}")
         if self._bar is not None:
             self._documents += done.tally.documents
             self._characters += done.tally.characters
@@ -386,12 +406,6 @@ class _View:
         """Takes the bar away."""
         if self._bar is not None:
             self._bar.close()
-
-    def _say(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            if self._bar is not None:
-                self._bar.clear()
-            print(line, file=sys.stderr)
 
 
 def _profile(options: argparse.Namespace) -> int:
@@ -451,14 +465,14 @@ def _show(options: argparse.Namespace) -> int:
     found = show.documents(look, classifier, limits, rejects.append)
     if options.html:
         number = show.write_page(options.html, found, options.why)
-        print(f"classifier: {number} document{'s' if number > 1 else ''} in {options.html}", file=sys.stderr)
+        _say(f"{number} document{'s' if number > 1 else ''} in {options.html}")
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
         colour = options.color == "always" or (options.color == "auto" and _coloured())
         for line in show.lines(found, width, colour, options.why):
             sys.stdout.buffer.write(f"{line}\n".encode())
     for reject in rejects:
-        print(f"classifier: set aside: {reject}", file=sys.stderr)
+        _say(f"set aside: {reject}")
     return SET_ASIDE if rejects else DONE
 
 
@@ -476,7 +490,7 @@ def _serve(options: argparse.Namespace) -> int:
         options.host,
         options.port,
         model=options.model,
-        policy=Policy(options.policy, frozenset(map(Label, options.keep))),
+        policy=Policy(options.policy, frozenset(options.keep)),
         max_body=int(options.max_body * _MEGA),
         concurrency=options.concurrency,
         timeout=options.timeout,
@@ -493,7 +507,6 @@ def _review(options: argparse.Namespace) -> int:
 
     from classifier.corpus.formats import Fields
     from classifier.review import run
-    from classifier.safe import for_terminal
 
     order = run.Review(
         options.files,
@@ -511,9 +524,6 @@ def _review(options: argparse.Namespace) -> int:
         Path(options.imported) if options.imported else None,
     )
 
-    def say(line: str) -> None:
-        print(f"classifier: {for_terminal(line)}", file=sys.stderr, flush=True)
-
     def show(address: str) -> None:
         seen = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         if seen and not options.no_browser:  # elsewhere a browser of the terminal would take it over
@@ -521,7 +531,7 @@ def _review(options: argparse.Namespace) -> int:
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: the output is written
     try:
-        aside = run.execute(order, say, show)
+        aside = run.execute(order, _say, show)
     finally:
         signal.signal(signal.SIGTERM, before)
     return SET_ASIDE if aside else DONE

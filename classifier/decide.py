@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from functools import cached_property
@@ -26,6 +26,7 @@ from classifier.schema import (
     Decider,
     Explanation,
     InputError,
+    Kind,
     Label,
     Language,
     Layout,
@@ -39,7 +40,7 @@ from classifier.schema import (
 STEPS = 10_000
 CONTENT = LABELS.index(Label.CONTENT)
 
-Key = TypeVar("Key", Label, Language, Decider)
+Key = TypeVar("Key", Label, Language, Decider, str | None)
 
 # preset -> layout -> language -> label -> probability
 Thresholds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
@@ -77,7 +78,8 @@ class Result:
     thresholds. seen: what a reader sees of a text in disguise, which is what was labelled, and what
     counts where characters are counted; None where that is the text. explainer: reads a result again;
     asked when `explain` is called, and not before. rules: the number of the rule that decided each
-    segment, 0 for none; None where nobody said.
+    segment, 0 for none; None where nobody said. kinds: the model's; kind_scores: how probable each is,
+    given its label, in the same steps, segments x kinds, 0 where a segment has another label.
     """
 
     text: str
@@ -89,12 +91,18 @@ class Result:
     seen: Seen | None = None
     explainer: Callable[[Result], Callable[[Span, Label], Explanation]] | None = None
     rules: NDArray[np.int32] | None = None
+    kinds: tuple[Kind, ...] = ()
+    kind_scores: NDArray[np.uint16] | None = None
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in self.__dict__.items() if name != "_why"}
 
     def with_policy(self, policy: Policy) -> Result:
-        """The same labels under another policy; nothing is scored again."""
+        """The same labels under another policy; nothing is scored again.
+
+        Raises PolicyError when it names a kind that the model does not have.
+        """
+        policy.check(self.kinds)
         return replace(self, policy=policy)
 
     @cached_property
@@ -124,7 +132,7 @@ class Result:
         total = sum(size for _, size in sizes)
         content = sum(size for span, size in sizes if span.label is Label.CONTENT)
         kept = sum(size for span, size in sizes if span.kept)
-        undecided = sum(size for span, size in sizes if span.kept and span.label not in self.policy.keep)
+        undecided = sum(size for span, size in sizes if span.kept and not self.policy.keeps(span.label, span.kind))
         languages = _votes((span.language, size) for span, size in sizes)
         junk = [span for span, size in sizes if size and span.label is not Label.CONTENT]
         runs = groupby(sizes, key=lambda pair: pair[0].label is Label.CONTENT)
@@ -230,31 +238,78 @@ class Result:
         # That a segment repeats moves no span.
         marks = self.marks & ~np.uint8(Mark.REPEATED)
         key = ((paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels) << 8 | marks
-        first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        kind, scores = self._kinds(labels)
+        first = _changes(key * (len(self.kinds) + 1) + kind)
         last = np.concatenate((first[1:], [key.size])) - 1
-        pooled = pool(probabilities, self.sizes, first)
-        place = layout(self.sizes, languages)
-        limits = thresholds(self.policy, self.presets, place)[languages[first], labels[first]]
-        marks = marks[first]
-        alone = limits = np.where(marks & (Mark.HELD | Mark.UNREAD), np.inf, limits)
-        repeats = np.bitwise_and.reduceat(self.marks, first) & Mark.REPEATED != 0
-        if repeats.any():
-            thorough = thresholds(Policy.thorough(self.policy.keep), self.presets, place)[languages[first], labels[first]]
-            lowered = np.minimum(limits, np.maximum(thorough, REPEATED_FROM[languages[first]]))
-            limits = np.where(repeats & (limits <= 1), lowered, limits)
-        kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
+        asked = self._asked(kind)
+        whole = _changes(key * (len(self.kinds) + 1) + asked) if self.kinds else first
+        pooled = pool(np.concatenate((probabilities, scores), axis=1), self.sizes, whole)
+        column = np.where(asked[whole], len(LABELS) - 1 + asked[whole], labels[whole])
+        removal = self._removal(pooled, column) / STEPS
+        limits, alone = self._limits(whole, column, languages[whole], marks[whole], layout(self.sizes, languages))
+        own = np.searchsorted(whole, first, side="right") - 1
+        pooled = pool(probabilities, self.sizes, first) if self.kinds else pooled
         return _Runs(
             start=starts[first],
             end=ends[last],
             label=labels[first],
             language=languages[first],
             confidence=pooled[np.arange(first.size), labels[first]] / STEPS,
-            removal=(STEPS - pooled[:, kept_labels].sum(1)) / STEPS,
-            limit=limits,
-            alone=alone,
+            removal=removal[own],
+            limit=limits[own],
+            alone=alone[own],
             paragraph=paragraphs[first],
-            marks=marks,
+            marks=marks[first],
+            kind=kind[first],
         )
+
+    def _kinds(self, labels: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """The kind of each segment, counted from 1, 0 for none of its label's; and how probable each kind is, in steps."""
+        if self.kind_scores is None or not self.kinds:
+            return np.zeros(len(labels), np.intp), np.zeros((len(labels), 0), np.int64)
+        given = self.kind_scores.astype(np.int64)
+        best = np.concatenate((STEPS - given.sum(1, keepdims=True), given), axis=1).argmax(1)
+        # In place of the probability given the label, that of both.
+        label = self.probabilities.astype(np.int64)[:, [LABELS.index(kind.label) for kind in self.kinds]]
+        return best, (given * label + STEPS // 2) // STEPS
+
+    def _asked(self, kind: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The kinds, without those of a label of which the policy names none: they change no decision."""
+        named = {kind.label for kind in self.kinds if kind.name in self.policy.keep or kind.name in self.policy.thresholds}
+        telling = np.array([0, *(number * (kind.label in named) for number, kind in enumerate(self.kinds, 1))])
+        return telling[kind]
+
+    def _limits(
+        self,
+        first: NDArray[np.intp],
+        column: NDArray[np.intp],
+        languages: NDArray[np.intp],
+        marks: NDArray[np.uint8],
+        place: Layout,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """From which probability runs are removed, and from which they would be if no other document of their site held them.
+
+        first: the segment that opens each; column: its label, or a kind behind the labels.
+        """
+        limits = thresholds(self.policy, self.presets, place, self.kinds)[languages, column]
+        alone = limits = np.where(marks & (Mark.HELD | Mark.UNREAD), np.inf, limits)
+        repeats = np.bitwise_and.reduceat(self.marks, first) & Mark.REPEATED != 0
+        if repeats.any():
+            thorough = thresholds(Policy.thorough(self.policy.keep), self.presets, place, self.kinds)[languages, column]
+            lowered = np.minimum(limits, np.maximum(thorough, REPEATED_FROM[languages]))
+            limits = np.where(repeats & (limits <= 1), lowered, limits)
+        return limits, alone
+
+    def _removal(self, pooled: NDArray[np.int64], column: NDArray[np.intp]) -> NDArray[np.int64]:
+        """How probable it is, in steps, that a run is of no kept label or kind; of a kind of a kept label, that it is this."""
+        labels, keep = len(LABELS), self.policy.keep
+        of_label = [i for i, label in enumerate(LABELS) if label in keep]
+        of_kind = [labels + i for i, kind in enumerate(self.kinds) if kind.name in keep and kind.label not in keep]
+        out: NDArray[np.int64] = STEPS - pooled[:, of_label + of_kind].sum(1)
+        for i, kind in enumerate(self.kinds, labels):
+            if kind.label in keep:
+                out = np.where(column == i, pooled[:, i], out)
+        return out
 
     @cached_property
     def _lines(self) -> tuple[tuple[Span, ...], ...]:
@@ -264,11 +319,12 @@ class Result:
             return ()
         keep = runs.removal < runs.limit
         marks = np.where(~keep & (runs.removal < runs.alone), runs.marks | Mark.REPEATED, runs.marks)
-        columns = (runs.start, runs.end, runs.label, runs.language, runs.confidence, keep, marks, runs.paragraph)
+        columns = (*runs[:5], keep, marks, runs.kind, runs.paragraph)
+        names = [None, *(kind.name for kind in self.kinds)]
         lines: list[list[Span]] = []
         line = -1
-        for start, end, label, language, sure, kept, marks, paragraph in zip(*map(np.ndarray.tolist, columns), strict=True):
-            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks])
+        for start, end, label, language, sure, kept, marks, kind, paragraph in zip(*(c.tolist() for c in columns), strict=True):
+            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks], names[kind])
             if paragraph == line:
                 lines[-1].append(span)
             else:
@@ -294,8 +350,8 @@ class Result:
 class _Runs(NamedTuple):
     """Columns, a row a run.
 
-    removal: the probability that it belongs to no kept label; limit: from which it goes; alone: from which it would go
-    if no other document of its site held it. marks: without REPEATED.
+    removal: the probability that it is nothing that is kept; limit: from which it goes; alone: from which it would go
+    if no other document of its site held it. marks: without REPEATED. kind: counted from 1, 0 for none of its label's.
     """
 
     start: NDArray[np.intp]
@@ -308,6 +364,7 @@ class _Runs(NamedTuple):
     alone: NDArray[np.float64]
     paragraph: NDArray[np.intp]
     marks: NDArray[np.uint8]
+    kind: NDArray[np.intp]
 
 
 # By the marks of a run, REPEATED where that decided.
@@ -321,6 +378,11 @@ _DECIDERS = tuple(
     else Decider.MODEL
     for marks in range(16)
 )
+
+
+def _changes(key: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Where runs of one key begin."""
+    return np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
 
 
 def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -341,16 +403,19 @@ def layout(sizes: NDArray[np.int64], languages: NDArray[np.int64]) -> Layout:
     return Layout.PAGE if short.sum() > PAGE_SHARE * sizes.sum() else Layout.ARTICLE
 
 
-def thresholds(policy: Policy, presets: Thresholds, layout: Layout) -> NDArray[np.float64]:
-    """The probability from which a label is removed, languages x labels; inf where never.
+def thresholds(policy: Policy, presets: Thresholds, layout: Layout, kinds: Sequence[Kind] = ()) -> NDArray[np.float64]:
+    """The probability from which a label, or a kind, is removed, languages x (labels, kinds); inf where never.
 
-    The model's preset for a layout, with the policy's own values over it.
+    The model's preset for a layout, with the policy's own values over it; a kind has its label's where it has none.
     """
-    out = np.full((len(LANGUAGES), len(LABELS)), np.inf)
+    out = np.full((len(LANGUAGES), len(LABELS) + len(kinds)), np.inf)
     for row, language in enumerate(LANGUAGES):
         for column, label in enumerate(LABELS):
             if label not in policy.keep:
                 out[row, column] = policy.thresholds.get(label, presets[policy.preset][layout][language][label])
+    for column, kind in enumerate(kinds, len(LABELS)):
+        if kind.name not in policy.keep:
+            out[:, column] = policy.thresholds.get(kind.name, out[:, LABELS.index(kind.label)])
     return out
 
 
@@ -364,7 +429,8 @@ def _merge(sizes: list[tuple[Span, int]]) -> Span:
     kept = sum(size if span.kept else -size for span, size in sizes)
     keep = kept > 0 or (kept == 0 and sizes[0][0].kept)
     decider = _votes((span.decided_by, size) for span, size in sizes)[0][0]
-    return Span(sizes[0][0].start, sizes[-1][0].end, label, language, round(confidence, 4), keep, decider)
+    kind = _votes((span.kind, size) for span, size in sizes if span.label is label)[0][0]
+    return Span(sizes[0][0].start, sizes[-1][0].end, label, language, round(confidence, 4), keep, decider, kind)
 
 
 def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:

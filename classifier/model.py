@@ -7,7 +7,7 @@ nor on how documents were batched: the same text gives the same bits in any proc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,10 +90,14 @@ def local_logits(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) 
 def local_sums(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.int64]:
     """The weights of each segment's n-grams, added up: rows x labels. Those of a run of segments add up too."""
     table = np.repeat(rows.language, np.diff(rows.bounds)).astype(np.uint32) << np.uint32(model.bits)
-    flat = model.weights.reshape(-1)
+    return weight_sums(model.weights.reshape(-1), rows, (bucket + table for bucket in grams))
+
+
+def weight_sums(weights: NDArray[np.uint64], rows: Rows, grams: Iterable[NDArray[np.uint32]]) -> NDArray[np.int64]:
+    """The weights of each segment's n-grams, added up: rows x 4. weights: as `pack` makes them; grams: places in them."""
     words = np.zeros(rows.grams.size - 1, np.uint64)
     for bucket in grams:
-        words += flat.take(bucket + table)
+        words += weights.take(bucket)
     # Five grams of 255 fit a 16-bit lane; a segment's sum needs more, so lanes are halved.
     even = _segment_sums(words & _LANES, rows.bounds)
     odd = _segment_sums(words >> np.uint64(16) & _LANES, rows.bounds)
@@ -142,9 +146,14 @@ def network_probabilities(model: Model, rows: Rows, inputs: NDArray[np.float32])
         chosen = rows.language == language
         if chosen.any():
             logits[chosen] = network.logits(inputs[chosen])
+    return softmax(logits)
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of logits in whole steps of 1/TABLE_STEPS, rows x classes."""
     below = np.minimum(logits.max(1, keepdims=True) - logits, _EXP.size - 1).astype(np.int64)
     weight = _EXP[below]
-    total = weight[:, 0] + weight[:, 1] + weight[:, 2] + weight[:, 3]
+    total = sum(weight.T[1:], weight[:, 0])  # one after the other, so that the order is always the same
     result: NDArray[np.float64] = weight / total[:, None]
     return result
 

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import disguise, features, model, rules, segment, sites, split, store
+from classifier import disguise, features, kinds, model, rules, segment, sites, split, store
 from classifier.decide import STEPS, Mark, Result, pool
 from classifier.disguise import Seen
 from classifier.reread import Explainer
 from classifier.rules import Rules
-from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Language, Limits, Policy, Segments
+from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Kind, Language, Limits, Policy, Segments
 from classifier.sites import Profiles
 
 _LOG = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Classifier:
         rules: Rules | None = None,
         profiles: Profiles | None = None,
     ) -> None:
+        policy.check(stored.known)
         self._stored = stored
         self._policy = policy
         self._limits = limits
@@ -73,7 +74,8 @@ class Classifier:
         model, or their file. profiles: what is known of sites, or the file of it.
 
         Raises ModelNotFound, ModelDamaged or ModelUnsupported when the folder is refused, InputError for an
-        unknown `language_id` and for a file that cannot be read, and PolicyError for a rule that is none.
+        unknown `language_id` and for a file that cannot be read, and PolicyError for a rule that is none, or a
+        policy that names a kind that the model lacks.
         """
         if language_id not in LANGUAGE_IDS:
             raise InputError(f"unknown language_id {language_id!r}: use one of {', '.join(LANGUAGE_IDS)}")
@@ -90,6 +92,11 @@ class Classifier:
     def info(self) -> Mapping[str, Any]:
         """The model's manifest: languages, thresholds, figures, checksums, and `folder`."""
         return {"folder": str(self._stored.folder), **self._stored.manifest}
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of labels that the model tells apart; none for the shipped model."""
+        return self._stored.known
 
     @property
     def classes_(self) -> NDArray[np.str_]:
@@ -127,7 +134,8 @@ class Classifier:
         """The probability of each label for each string, each a document of its own.
 
         Returns an array of shape (texts, 4), its columns in the order of `classes_`: the mean
-        over the string's characters. A string without characters is content.
+        over the string's characters. A string without characters is content. A model's kinds have no
+        columns: they are kinds of these four.
         """
         order = [LABELS.index(label) for label in sorted(LABELS)]
         out: list[NDArray[np.float64]] = []
@@ -180,7 +188,8 @@ class Classifier:
     def _result(self, text: str, read: _Read, seen: Seen | None) -> Result:
         cut = replace(read.cut, ends=seen.original(read.cut.ends)) if seen else read.cut
         presets = self._stored.manifest["thresholds"]
-        return Result(text, cut, read.scores, read.marks, self._policy, presets, seen, self._explainer, read.rules)
+        columns = self._explainer, read.rules, self.kinds, read.kinds
+        return Result(text, cut, read.scores, read.marks, self._policy, presets, seen, *columns)
 
     def _read(self, texts: list[str], hosts: list[str | None]) -> list[tuple[_Read, Seen | None]]:
         """Each document of a batch within the limits, as it is seen: what the segments are of. hosts: of their sites."""
@@ -205,14 +214,14 @@ class Classifier:
         for part in _parts(text, self._limits.document_characters):
             if segments >= self._limits.document_segments or time.monotonic() >= until:
                 parts.append(text[start:])
-                found.append(_unread(text[start:]))
+                found.append(_unread(text[start:], len(self.kinds)))
                 break
             parts.append(part)
             found += self._tried([part], [host])
             start += len(part)
             segments += len(found[-1].cut)
-        cuts, scores, marks, rules = zip(*found, strict=True)
-        return _Read(_joined(parts, cuts), *map(np.concatenate, (scores, marks, rules)))
+        cuts, scores, marks, rules, of_kinds = zip(*found, strict=True)
+        return _Read(_joined(parts, cuts), *map(np.concatenate, (scores, marks, rules, of_kinds)))
 
     def _tried(self, texts: list[str], hosts: list[str | None]) -> list[_Read]:
         """Each document of a batch; what cannot be read is kept, and said."""
@@ -222,7 +231,7 @@ class Classifier:
             if len(texts) > 1:
                 return [read for text, host in zip(texts, hosts, strict=True) for read in self._tried([text], [host])]
             _LOG.warning("a text of %d characters is kept as it is, for reading it failed", len(texts[0]), exc_info=True)
-            return [_unread(texts[0])]
+            return [_unread(texts[0], len(self.kinds))]
 
     def _stages(self, texts: list[str], hosts: list[str | None]) -> Iterator[_Read]:
         cuts = segment.cut_many(texts, self._limits, self._language_id)
@@ -237,33 +246,39 @@ class Classifier:
         marks = np.zeros(len(scores), np.uint8) if self._rules is None else self._rules.marks[numbers]
         if self._profiles:
             marks |= _repeats(self._profiles, rows, hosts)
+        found = np.zeros((len(scores), 0), np.uint16)
+        if self._stored.kinds:
+            found = np.rint(kinds.probabilities(self._stored.kinds, rows, scores.argmax(1)) * STEPS).astype(np.uint16)
         for cut, start in zip(cuts, rows.documents[:-1].tolist(), strict=True):
-            stop = start + len(cut)
-            yield _Read(cut, scores[start:stop], marks[start:stop], numbers[start:stop])
+            own = slice(start, start + len(cut))
+            yield _Read(cut, scores[own], marks[own], numbers[own], found[own])
 
 
 class _Read(NamedTuple):
-    """A document as it was read: its segments, their probabilities in steps of 1/STEPS, marks, and rules by number."""
+    """A document as it was read: its segments, their probabilities and those of kinds in steps of 1/STEPS, marks and rules."""
 
     cut: Segments
     scores: NDArray[np.uint16]
     marks: NDArray[np.uint8]
     rules: NDArray[np.int32]
+    kinds: NDArray[np.uint16]
 
 
-def _unread(text: str) -> _Read:
-    """A text that nobody looked at: one segment, of which nothing is known."""
+def _unread(text: str, kinds: int = 0) -> _Read:
+    """A text that nobody looked at: one segment, of which nothing is known. kinds: how many the model has."""
     some = int(bool(text))
     cut = Segments([len(text)][:some], [0][:some], [LANGUAGES.index(Language.OTHER)][:some])
     scores = np.full((some, len(LABELS)), STEPS // len(LABELS), np.uint16)
-    return _Read(cut, scores, np.full(some, Mark.UNREAD, np.uint8), np.zeros(some, np.int32))
+    return _Read(
+        cut, scores, np.full(some, Mark.UNREAD, np.uint8), np.zeros(some, np.int32), np.zeros((some, kinds), np.uint16)
+    )
 
 
 def _shortened(text: str, read: _Read, most: int) -> _Read:
     """A document of which so many segments count as read; what stands behind them is one more."""
     cut = read.cut
     start = cut.ends[most - 1] if most > 0 else 0
-    rest = _unread(text[start:])
+    rest = _unread(text[start:], read.kinds.shape[1])
     return _Read(
         Segments(
             [*cut.ends[:most], len(text)],
@@ -274,6 +289,7 @@ def _shortened(text: str, read: _Read, most: int) -> _Read:
         np.concatenate((read.scores[:most], rest.scores)),
         np.concatenate((read.marks[:most], rest.marks)),
         np.concatenate((read.rules[:most], rest.rules)),
+        np.concatenate((read.kinds[:most], rest.kinds)),
     )
 
 

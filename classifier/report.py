@@ -16,7 +16,7 @@ _WIDTH = 90
 
 
 def view(result: Result) -> Iterator[str]:
-    """A line a span: label, language, confidence, and the text itself.
+    """A line a span: label, or kind where it has one, language, confidence, and the text itself.
 
     Before it `-` where the span is removed, `?` where it is kept because the model is unsure.
 
@@ -27,9 +27,9 @@ def view(result: Result) -> Iterator[str]:
         if piece:
             if len(piece) > _WIDTH:
                 piece = f"{piece[: _WIDTH // 2]} … {piece[-_WIDTH // 2 :]}"
-            undecided = span.label not in result.policy.keep
+            undecided = not result.policy.keeps(span.label, span.kind)
             mark = "-" if not span.kept else "?" if undecided else " "
-            yield f"{mark} {span.label:10} {span.language:5} {span.confidence:.2f}  {for_terminal(piece)}"
+            yield f"{mark} {span.kind or span.label:10} {span.language:5} {span.confidence:.2f}  {for_terminal(piece)}"
 
 
 def lines(result: Result) -> Iterator[list[Span]]:
@@ -73,6 +73,8 @@ def model_summary(info: Mapping[str, Any]) -> Iterator[str]:
     yield f"model      {for_terminal(info['folder'])}"
     yield f"checksum   {next(iter(info['sha256'].values()))}"
     yield f"labels     {', '.join(info['labels'])}"
+    if kinds := info.get("kinds"):
+        yield "kinds      " + ", ".join(f"{kind['name']} ({kind['label']})" for kind in kinds)
     yield f"languages  {', '.join(info['languages'])}"
     yield f"fitted on  {made['documents']:,} documents of {made['sites']:,} sites"
     for suite, row in info.get("figures", {}).get("suites", {}).items():
