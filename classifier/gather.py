@@ -115,13 +115,13 @@ def observe(results: Sequence[Result], hosts: Iterable[str | None]) -> Sightings
 
 def digests(results: Sequence[Result]) -> Iterator[NDArray[np.uint64]]:
     """The digests of the segments of each document."""
-    rows = features.rows(*zip(*map(_labelled, results), strict=True))
+    rows = features.rows(*zip(*map(labelled, results), strict=True))
     found = sites.digests(rows)
     for first, stop in zip(rows.documents[:-1], rows.documents[1:], strict=True):
         yield found[first:stop]
 
 
-def _labelled(result: Result) -> tuple[str, Segments]:
+def labelled(result: Result) -> tuple[str, Segments]:
     """The text that was labelled, and its segments."""
     if not result.seen:
         return result.text, result.segments
