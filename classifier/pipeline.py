@@ -360,7 +360,7 @@ def _parts(text: str, longest: int) -> Iterator[str]:
     while start < len(text):
         end = start + max(longest, 1)
         if end < len(text):
-            end = text.rfind("\n", start, end) + 1 or end
+            end = max(text.rfind(char, start, end) for char in BREAKS) + 1 or end
             end = _BLANK_LINES.match(text, end).end()  # type: ignore[union-attr]
         yield text[start:end]
         start = end

@@ -53,7 +53,14 @@ def test_a_document_read_in_parts_is_tiled_too_and_keeps_its_lines(clf, text, lo
     for pieces in (result.spans, result.paragraphs):
         assert [0, *(span.end for span in pieces)] == [*(span.start for span in pieces), len(text)]
     breaks = {line.end for line in clf.label(text).paragraphs}
-    assert breaks <= {line.end for line in result.paragraphs} or not text.strip()
+    shown = result.seen.text if result.seen else text
+    assert breaks <= {line.end for line in result.paragraphs} or not shown.strip()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\u2028", "\x1c"])
+def test_a_part_ends_behind_a_line_break_of_any_kind(end):
+    result = Classifier.load(limits=Limits(document_characters=6)).label(f"00{end}  00{end} 0")
+    assert [result.text[line.start : line.end] for line in result.paragraphs] == [f"00{end}", f"  00{end}", " 0"]
 
 
 def test_a_document_in_parts_is_labelled_alike_alone_and_in_any_batch(clf, flattened):
