@@ -1,9 +1,10 @@
 """Turns annotated documents into the feature rows that are shipped in their place.
 
-    python -m training.extract DATA [--output FILE]
+    python -m training.extract DATA [--output FILE] [--without SITE …]
 
-DATA: as for `training.train`. The file holds hashed n-grams, shapes, scores and labels, no text;
-`python -m training.train --output …` fits the model from it.
+DATA: a folder with `train*.jsonl[.gz]`, or one such file. The file of rows holds hashed n-grams, shapes, scores
+and labels, no text; `python -m training.train --output …` fits the model from it. Sites left out give rows
+that a model can be fitted on to see what it makes of sites that it does not know (`training.curve`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from classifier.schema import ClassifierError
+from classifier.schema import ClassifierError, InputError
 from training import data, fit, rows, train
 
 
@@ -22,20 +23,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.extract", description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path, help="a folder with train*.jsonl[.gz], or one file")
     parser.add_argument("--output", type=Path, default=rows.FILE, help="the file to write (default: the shipped one)")
+    parser.add_argument("--without", nargs="+", default=[], metavar="SITE", help="sites whose documents are left out")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     options = parser.parse_args(arguments)
     try:
-        extract(options.data, options.output, fit.Settings(seed=options.seed))
+        extract(options.data, options.output, fit.Settings(seed=options.seed), options.without)
     except ClassifierError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def extract(source: Path, output: Path, settings: fit.Settings) -> None:
-    """Writes the feature rows of the annotated documents of `source`, and of what is rearranged from them."""
+def extract(source: Path, output: Path, settings: fit.Settings, without: Sequence[str] = ()) -> None:
+    """Writes the feature rows of the annotated documents of `source`, and of what is rearranged from them.
+
+    without: sites to leave out. Raises InputError for one that is not there.
+    """
     say = train.Clock()
     annotated = train.read_annotated(source)
+    if unknown := sorted({*without} - {document.site for document in annotated}):
+        raise InputError(f"no annotated document of {unknown[0]!r} in {source}: --without takes sites as records name them")
+    annotated = [document for document in annotated if document.site not in without]
     folds = train.folds_by_site(annotated)
     own, own_folds, own_grams = train.read_own(settings)
     grams = rows.read_grams(annotated, folds)

@@ -107,16 +107,15 @@ def read_grams(
     counts: list[NDArray[np.int64]] = []
     languages: list[NDArray[np.int64]] = []
     labels: list[NDArray[np.int64]] = []
-    for document in documents:
-        cut = segment.cut(document.text)
-        label = data.segment_labels(document, cut)
-        labels.append(label[label >= 0])
-        chosen = np.flatnonzero(label >= 0)
-        if not chosen.size:
-            continue
-        rows = features.rows([document.text], [cut])
+    for batch in (documents[at : at + BATCH] for at in range(0, len(documents), BATCH)):
+        texts = [document.text for document in batch]
+        cuts = segment.cut_many(texts)
+        known = [data.segment_labels(document, cut) for document, cut in zip(batch, cuts, strict=True)]
+        labels += [label[label >= 0] for label in known]
+        rows = features.rows(texts, cuts)
         grams = np.stack(features.buckets(rows.grams, rows.bounds))
-        for row in chosen:
+        chosen = np.flatnonzero(np.concatenate(known) >= 0)
+        for row in chosen.tolist():
             found = grams[:, rows.bounds[row] : rows.bounds[row + 1]].ravel()
             unique, times = np.unique(found[found > 0], return_counts=True)
             columns.append(unique)
