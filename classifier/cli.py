@@ -234,6 +234,8 @@ def _closing(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
         yield f"{tally.written:,} of {tally.documents:,} documents kept{reasons}"
     elif options.output and sys.stderr.isatty():
         yield f"{tally.documents:,} documents, {tally.removed / max(tally.characters, 1):.1%} of their characters removed"
+    if tally.unread:
+        yield f"{tally.unread} kept in part because a limit was reached or reading failed"
     if tally.set_aside:
         where = f": see {Target.of(options.output).beside('rejects.jsonl')}" if options.output else ""
         yield f"{tally.set_aside} set aside{where}"

@@ -10,7 +10,7 @@ import numpy as np
 from classifier.corpus.formats import Record
 from classifier.corpus.tally import SAMPLES, Tally
 from classifier.decide import Result
-from classifier.schema import LABELS, LANGUAGES
+from classifier.schema import LABELS, LANGUAGES, Decider
 
 # Decisions so near their threshold are sampled for the report.
 _NEAR = 0.1
@@ -37,6 +37,7 @@ def add(
     for record, result, why in zip(records, results, reasons, strict=True):
         main = language(result)
         tally.documents += 1
+        tally.unread += any(span.decided_by is Decider.LIMIT for span in result.spans)
         tally.texts[main] = tally.texts.get(main, 0) + 1
         tally.dropped += dropping and bool(why)
         for reason in why:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import IntFlag
 from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple, TypeVar
@@ -16,13 +17,13 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.schema import LABELS, LANGUAGES, PROSE, Label, Language, Layout, Policy, Quality, Segments, Span
+from classifier.schema import LABELS, LANGUAGES, PROSE, Decider, Label, Language, Layout, Policy, Quality, Segments, Span
 
 # Probabilities travel as whole steps of 1/STEPS: sums over a span are then exact.
 STEPS = 10_000
 CONTENT = LABELS.index(Label.CONTENT)
 
-Key = TypeVar("Key", Label, Language)
+Key = TypeVar("Key", Label, Language, Decider)
 
 # preset -> layout -> language -> label -> probability
 Thresholds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
@@ -33,18 +34,31 @@ PAGE_SHARE = 0.25
 _PROSE = np.array([PROSE[language] for language in LANGUAGES])
 
 
+class Mark(IntFlag):
+    """What is known of a segment beside its probabilities.
+
+    RULED: a rule gave its label. HELD: a rule keeps it, whatever its label. UNREAD: nothing looked at it; it is kept.
+    """
+
+    RULED = 1
+    HELD = 2
+    UNREAD = 4
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """A labelled document.
 
     text: the caller's own string; every offset counts its code points. segments: how it was
     cut. probabilities: of each label for each segment, in steps of 1/10,000, segments x
-    labels. policy: what decides `kept`. presets: the model's thresholds.
+    labels. marks: of each segment, as in `Mark`. policy: what decides `kept`. presets: the model's
+    thresholds.
     """
 
     text: str
     segments: Segments
     probabilities: NDArray[np.uint16]
+    marks: NDArray[np.uint8]
     policy: Policy
     presets: Thresholds
 
@@ -90,6 +104,7 @@ class Result:
             kept_share=round(kept / max(total, 1), 4),
             undecided_share=round(undecided / max(total, 1), 4),
             longest_boilerplate=max((sum(size for _, size in run) for content, run in runs if not content), default=0),
+            unread=sum(size for span, size in sizes if span.decided_by is Decider.LIMIT),
             languages={language: round(size / max(total, 1), 4) for language, size in languages if size},
             chinese_script=self.segments.chinese_script,
             worst=max(junk, key=lambda span: span.confidence, default=None),
@@ -129,11 +144,12 @@ class Result:
         paragraphs = np.array(self.segments.paragraphs)
         probabilities = self.probabilities.astype(np.int64)
         labels = probabilities.argmax(1)
-        key = (paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels
+        key = ((paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels) << 8 | self.marks
         first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
         last = np.concatenate((first[1:], [key.size])) - 1
         pooled = pool(probabilities, ends - starts, first)
-        limits = thresholds(self.policy, self.presets, layout(ends - starts, languages))
+        limits = thresholds(self.policy, self.presets, layout(ends - starts, languages))[languages[first], labels[first]]
+        marks = self.marks[first]
         kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
         return _Runs(
             start=starts[first],
@@ -142,8 +158,9 @@ class Result:
             language=languages[first],
             confidence=pooled[np.arange(first.size), labels[first]] / STEPS,
             removal=(STEPS - pooled[:, kept_labels].sum(1)) / STEPS,
-            limit=limits[languages[first], labels[first]],
+            limit=np.where(marks & (Mark.HELD | Mark.UNREAD), np.inf, limits),
             paragraph=paragraphs[first],
+            marks=marks,
         )
 
     @cached_property
@@ -153,11 +170,11 @@ class Result:
         if runs is None:
             return ()
         keep = runs.removal < runs.limit
-        columns = (runs.start, runs.end, runs.label, runs.language, runs.confidence, keep, runs.paragraph)
+        columns = (runs.start, runs.end, runs.label, runs.language, runs.confidence, keep, runs.marks, runs.paragraph)
         lines: list[list[Span]] = []
         line = -1
-        for start, end, label, language, sure, kept, paragraph in zip(*(column.tolist() for column in columns), strict=True):
-            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept)
+        for start, end, label, language, sure, kept, marks, paragraph in zip(*map(np.ndarray.tolist, columns), strict=True):
+            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks])
             if paragraph == line:
                 lines[-1].append(span)
             else:
@@ -177,6 +194,14 @@ class _Runs(NamedTuple):
     removal: NDArray[np.float64]
     limit: NDArray[np.float64]
     paragraph: NDArray[np.intp]
+    marks: NDArray[np.uint8]
+
+
+# By the marks of a run.
+_DECIDERS = tuple(
+    Decider.LIMIT if marks & Mark.UNREAD else Decider.RULE if marks & (Mark.RULED | Mark.HELD) else Decider.MODEL
+    for marks in range(8)
+)
 
 
 def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -233,7 +258,8 @@ def _merge(text: str, line: tuple[Span, ...]) -> Span:
     confidence = sum(c * size for c, size in of_label) / sum(size for _, size in of_label)
     kept = sum(size if span.kept else -size for span, size in sizes)
     keep = kept > 0 or (kept == 0 and line[0].kept)
-    return Span(line[0].start, line[-1].end, label, language, round(confidence, 4), keep)
+    decider = _votes((span.decided_by, size) for span, size in sizes)[0][0]
+    return Span(line[0].start, line[-1].end, label, language, round(confidence, 4), keep, decider)
 
 
 def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:

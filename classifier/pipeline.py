@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier import features, model, segment, split, store
-from classifier.decide import STEPS, Result, pool
-from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, InputError, Limits, Policy, Segments
+from classifier.decide import STEPS, Mark, Result, pool
+from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Language, Limits, Policy, Segments
 
+_LOG = logging.getLogger(__name__)
 _BLANK_LINES = re.compile(rf"(?:\s*[{BREAKS}])?")
 
 
@@ -77,14 +80,14 @@ class Classifier:
     def label_many(self, texts: Iterable[str]) -> list[Result]:
         """Labels documents in batches, several times as fast as one by one, in their order.
 
-        The result of a document does not depend on the others. Raises InputError, with the
-        document's position, when one is no string.
+        The result of a document does not depend on the others. One whose reading fails is kept whole,
+        and its `quality.unread` says so. Raises InputError, with the document's position, when one is no string.
         """
         presets = self._stored.manifest["thresholds"]
         return [
-            Result(text, cut, scores, self._policy, presets)
+            Result(text, *read, self._policy, presets)
             for batch in batches(texts, self._limits)
-            for text, cut, scores in self._score(batch)
+            for text, read in zip(batch, self._read(batch), strict=True)
         ]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -96,11 +99,11 @@ class Classifier:
         order = [LABELS.index(label) for label in sorted(LABELS)]
         out: list[NDArray[np.float64]] = []
         for batch in batches(texts, self._limits):
-            for text, cut, scores in self._score(batch):
+            for text, read in zip(batch, self._read(batch), strict=True):
                 row = np.eye(1, len(LABELS))
                 if text:
-                    sizes = np.diff([0, *cut.ends])
-                    row = pool(scores.astype(np.int64), sizes, np.zeros(1, np.intp)).astype(np.float64)
+                    sizes = np.diff([0, *read.cut.ends])
+                    row = pool(read.scores.astype(np.int64), sizes, np.zeros(1, np.intp)).astype(np.float64)
                 out.append(row / row.sum())
         return np.concatenate(out)[:, order] if out else np.zeros((0, len(LABELS)))
 
@@ -139,21 +142,86 @@ class Classifier:
             requires_fit=False,
         )
 
-    def _score(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
+    def _read(self, texts: list[str]) -> list[_Read]:
+        """Each document of a batch within the limits."""
         if len(texts) == 1 and len(texts[0]) > self._limits.document_characters:
-            parts = list(_parts(texts[0], self._limits.document_characters))
-            _, cuts, scores = zip(*(scored for part in parts for scored in self._read([part])), strict=True)
-            yield texts[0], _joined(parts, cuts), np.concatenate(scores)
+            found = [self._in_parts(texts[0])]
         else:
-            yield from self._read(texts)
+            found = self._tried(texts)
+        most = self._limits.document_segments
+        return [
+            read if len(read.cut) <= most else _shortened(text, read, most) for text, read in zip(texts, found, strict=True)
+        ]
 
-    def _read(self, texts: list[str]) -> Iterator[tuple[str, Segments, NDArray[np.uint16]]]:
+    def _in_parts(self, text: str) -> _Read:
+        """A long document, part by part until a limit is reached."""
+        parts: list[str] = []
+        found: list[_Read] = []
+        until = time.monotonic() + self._limits.document_seconds
+        start = segments = 0
+        for part in _parts(text, self._limits.document_characters):
+            if segments >= self._limits.document_segments or time.monotonic() >= until:
+                parts.append(text[start:])
+                found.append(_unread(text[start:]))
+                break
+            parts.append(part)
+            found += self._tried([part])
+            start += len(part)
+            segments += len(found[-1].cut)
+        cuts, scores, marks = zip(*found, strict=True)
+        return _Read(_joined(parts, cuts), np.concatenate(scores), np.concatenate(marks))
+
+    def _tried(self, texts: list[str]) -> list[_Read]:
+        """Each document of a batch; what cannot be read is kept, and said."""
+        try:
+            return list(self._stages(texts))
+        except Exception:  # whatever it was, it must not cost a run or a document's text
+            if len(texts) > 1:
+                return [read for text in texts for read in self._tried([text])]
+            _LOG.warning("a text of %d characters is kept as it is, for reading it failed", len(texts[0]), exc_info=True)
+            return [_unread(texts[0])]
+
+    def _stages(self, texts: list[str]) -> Iterator[_Read]:
         cuts = segment.cut_many(texts, self._limits, self._language_id)
         cuts = split.split(self._stored.model, texts, cuts, self._language_id)
         rows = features.rows(texts, cuts)
         scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
-        for text, cut, start in zip(texts, cuts, rows.documents[:-1].tolist(), strict=True):
-            yield text, cut, scores[start : start + len(cut)]
+        marks = np.zeros(len(scores), np.uint8)
+        for cut, start in zip(cuts, rows.documents[:-1].tolist(), strict=True):
+            yield _Read(cut, scores[start : start + len(cut)], marks[start : start + len(cut)])
+
+
+class _Read(NamedTuple):
+    """A document as it was read: its segments, their probabilities in steps of 1/STEPS, and their marks."""
+
+    cut: Segments
+    scores: NDArray[np.uint16]
+    marks: NDArray[np.uint8]
+
+
+def _unread(text: str) -> _Read:
+    """A text that nobody looked at: one segment, of which nothing is known."""
+    some = int(bool(text))
+    cut = Segments([len(text)][:some], [0][:some], [LANGUAGES.index(Language.OTHER)][:some])
+    scores = np.full((some, len(LABELS)), STEPS // len(LABELS), np.uint16)
+    return _Read(cut, scores, np.full(some, Mark.UNREAD, np.uint8))
+
+
+def _shortened(text: str, read: _Read, most: int) -> _Read:
+    """A document of which so many segments count as read; what stands behind them is one more."""
+    cut, scores, marks = read
+    start = cut.ends[most - 1] if most > 0 else 0
+    rest = _unread(text[start:])
+    return _Read(
+        Segments(
+            [*cut.ends[:most], len(text)],
+            [*cut.paragraphs[:most], cut.paragraphs[most]],
+            [*cut.languages[:most], *rest.cut.languages],
+            cut.chinese_script,
+        ),
+        np.concatenate((scores[:most], rest.scores)),
+        np.concatenate((marks[:most], rest.marks)),
+    )
 
 
 # Without a lock: a process forked while another thread holds one would wait for ever. Two threads may load twice.

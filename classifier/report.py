@@ -66,10 +66,24 @@ def page(summary: Mapping[str, Any]) -> bytes:
     parts = [
         f"<h1>classifier {escape(run['command'])}</h1>",
         _table(
-            ["documents", "written", "dropped", "set aside", "characters", "removed", "documents/s", "MB/s", "seconds"],
+            [
+                "documents",
+                "written",
+                "dropped",
+                "set aside",
+                "unread in part",
+                "characters",
+                "removed",
+                "documents/s",
+                "MB/s",
+                "seconds",
+            ],
             [
                 [
-                    *(f"{summary[name]:,}" for name in ("documents", "written", "dropped", "set_aside", "characters")),
+                    *(
+                        f"{summary[name]:,}"
+                        for name in ("documents", "written", "dropped", "set_aside", "unread", "characters")
+                    ),
                     f"{summary['removed_share']:.1%}",
                     *(f"{speed[name]:,}" for name in ("documents_a_second", "megabytes_a_second", "seconds")),
                 ]

@@ -7,7 +7,7 @@ modules import this one, and it imports only the standard library.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 
@@ -37,6 +37,15 @@ class Layout(StrEnum):
 
     ARTICLE = "article"
     PAGE = "page"
+
+
+class Decider(StrEnum):
+    """Who decided a span: the model; a rule of the user's; what is known of its site; or, where nothing read it, a limit."""
+
+    MODEL = "model"
+    RULE = "rule"
+    SITE = "site"
+    LIMIT = "limit"
 
 
 LABELS: tuple[Label, ...] = tuple(Label)
@@ -99,19 +108,31 @@ class Limits:
         most, whatever is asked for.
     document_characters: a longer document is read in parts of at most so many, cut at line
         breaks, each as a document of its own: memory and time per character then stay the same.
+    document_segments, document_seconds: what is left of a document behind so many segments, or behind
+        the part in which so many seconds ran out, is not read: it is kept, and `Quality.unread` counts it.
     batch_characters: how much text one pass of the kernel scores; temporaries of this
         size stay in the processor's cache.
     model_bytes: the largest file of a model folder that is read.
     record_bytes: a longer record of a file of documents, or a longer text file, is set aside.
     expansion: how many times its size a compressed file may expand; beyond, its rest is set aside.
+
+    Raises InputError for a bound that is no number above 0.
     """
 
     segment_characters: int = 600
     document_characters: int = 1_000_000
+    document_segments: int = 2_000_000
+    document_seconds: float = 600.0
     batch_characters: int = 64_000
     model_bytes: int = 64_000_000
     record_bytes: int = 32_000_000
     expansion: int = 200
+
+    def __post_init__(self) -> None:
+        for bound in fields(self):
+            value = getattr(self, bound.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise InputError(f"the limit {bound.name} is {value!r}: use a number above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +160,7 @@ class Span:
 
     confidence: the model's probability of `label`, averaged over the span's characters.
     kept: the policy's decision; a span that is not kept is absent from the clean text.
+    decided_by: who is behind label and decision.
     """
 
     start: int
@@ -147,6 +169,7 @@ class Span:
     language: Language
     confidence: float
     kept: bool
+    decided_by: Decider = Decider.MODEL
 
     def as_dict(self) -> dict[str, object]:
         """The span as a JSON object."""
@@ -157,6 +180,7 @@ class Span:
             "language": self.language.value,
             "confidence": self.confidence,
             "kept": self.kept,
+            "decided_by": self.decided_by.value,
         }
 
 
@@ -170,6 +194,7 @@ class Quality:
     undecided_share: the share that is labelled as what the policy removes, and kept because
         the model is not sure enough.
     longest_boilerplate: characters of the longest run of spans that are not content.
+    unread: characters that a limit left unread, or whose reading failed: kept, and counted as content.
     languages: the share of non-space characters by language path, largest first.
     chinese_script: "Hans" or "Hant", whichever most characters of the Chinese segments
         belong to, or None where there is no Chinese or no character decides.
@@ -182,6 +207,7 @@ class Quality:
     kept_share: float
     undecided_share: float
     longest_boilerplate: int
+    unread: int
     languages: dict[Language, float]
     chinese_script: str | None
     worst: Span | None
@@ -195,6 +221,7 @@ class Quality:
             "kept_share": self.kept_share,
             "undecided_share": self.undecided_share,
             "longest_boilerplate": self.longest_boilerplate,
+            "unread": self.unread,
             "languages": {language.value: share for language, share in self.languages.items()},
             "chinese_script": self.chinese_script,
             "worst": self.worst.as_dict() if self.worst else None,

@@ -50,7 +50,7 @@ def test_label_writes_spans_that_tile_every_document(capfdbinary, jsonl):
     rows = [json.loads(line) for line in out.splitlines()]
     assert [row["id"] for row in rows] == ["a", 7, f"{jsonl}:3"]
     assert set(rows[0]) == {"id", "spans", "paragraphs", "quality"}
-    assert set(rows[0]["spans"][0]) == {"start", "end", "label", "language", "confidence", "kept"}
+    assert set(rows[0]["spans"][0]) == {"start", "end", "label", "language", "confidence", "kept", "decided_by"}
     assert rows[0]["spans"][-1]["end"] == len(AD)
 
 

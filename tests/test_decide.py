@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,14 @@ def make(parts, policy=None):
     texts, paragraphs, languages, rows = zip(*parts, strict=True)
     ends = np.cumsum([len(text) for text in texts]).tolist()
     scores = np.rint(np.array(rows) * STEPS).astype(np.uint16)
-    return Result("".join(texts), Segments(ends, list(paragraphs), list(languages)), scores, policy or Policy(), PRESET)
+    return Result(
+        "".join(texts),
+        Segments(ends, list(paragraphs), list(languages)),
+        scores,
+        np.zeros(len(ends), np.uint8),
+        policy or Policy(),
+        PRESET,
+    )
 
 
 CONTENT, PROMO, LEGAL = (1, 0, 0, 0), (0.1, 0.9, 0, 0), (0, 0, 1, 0)
@@ -105,7 +114,7 @@ def test_a_page_and_an_article_are_decided_by_their_own_thresholds():
     unsure = {**PRESET, "balanced": {**PRESET["balanced"], Layout.PAGE: PRESET["careful"][Layout.PAGE]}}
     for size, gone in ((300, True), (30, False)):
         result = make([("x" * size, 0, 0, (0.1, 0.9, 0, 0))])
-        assert Result(result.text, result.segments, result.probabilities, Policy(), unsure).spans[0].kept is not gone
+        assert replace(result, presets=unsure).spans[0].kept is not gone
 
 
 def test_a_paragraph_has_the_label_of_most_of_its_characters():
@@ -131,6 +140,6 @@ def test_what_is_kept_because_the_model_is_unsure_is_counted_as_undecided():
 
 
 def test_an_empty_text_has_no_spans_and_no_quality():
-    result = Result("", Segments([], [], []), np.zeros((0, 4), np.uint16), Policy(), PRESET)
+    result = Result("", Segments([], [], []), np.zeros((0, 4), np.uint16), np.zeros(0, np.uint8), Policy(), PRESET)
     assert (result.spans, result.paragraphs, result.clean_text) == ((), (), "")
     assert result.quality.content_share == 0

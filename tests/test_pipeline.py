@@ -29,6 +29,7 @@ def test_spans_and_paragraphs_tile_any_text_and_the_kept_ones_are_the_clean_text
         assert [0, *(span.end for span in pieces)] == [*(span.start for span in pieces), len(text)]
         assert all(span.start < span.end and 0 <= span.confidence <= 1 for span in pieces)
     assert result.clean_text == "".join(text[span.start : span.end] for span in result.spans if span.kept)
+    assert result.quality.unread == 0
 
 
 @pytest.mark.slow
@@ -45,7 +46,7 @@ def test_a_document_is_labelled_alike_alone_and_in_any_batch(clf, texts):
     assert [result.spans for result in clf.label_many(texts)] == [clf.label(text).spans for text in texts]
 
 
-@given(text=ANY_TEXT, longest=st.integers(0, 80))
+@given(text=ANY_TEXT, longest=st.integers(1, 80))
 @settings(max_examples=100, deadline=None)
 def test_a_document_read_in_parts_is_tiled_too_and_keeps_its_lines(clf, text, longest):
     result = Classifier.load(limits=Limits(document_characters=longest)).label(text)

@@ -32,6 +32,7 @@ _SPAN = pa.struct(
         ("language", pa.string()),
         ("confidence", pa.float64()),
         ("kept", pa.bool_()),
+        ("decided_by", pa.string()),
     ]
 )
 _SHARE = pa.float64()
@@ -50,6 +51,7 @@ LABELS = pa.schema(
                     ("kept_share", _SHARE),
                     ("undecided_share", _SHARE),
                     ("longest_boilerplate", pa.int64()),
+                    ("unread", pa.int64()),
                     ("languages", pa.struct([("en", _SHARE), ("zh", _SHARE), ("other", _SHARE)])),
                     ("chinese_script", pa.string()),
                     ("worst", _SPAN),

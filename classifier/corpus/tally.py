@@ -23,6 +23,7 @@ _REST = "(other)"
 class Tally:
     """What was counted.
 
+    unread: documents that a limit, or a failure, left unread in part, and kept there.
     texts: by language of most of the text, documents; parts: by "label language", segments,
     characters and removed characters; sites: documents, characters and removed characters.
     strings: removed pieces of text; samples: decisions near the threshold, the lowest by a hash of
@@ -30,6 +31,7 @@ class Tally:
     """
 
     documents: int = 0
+    unread: int = 0
     written: int = 0
     dropped: int = 0
     characters: int = 0
@@ -44,7 +46,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Counts what another has counted."""
-        for name in ("documents", "written", "dropped", "characters", "removed"):
+        for name in ("documents", "unread", "written", "dropped", "characters", "removed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for mine, theirs in (
             (self.texts, other.texts),
@@ -95,6 +97,7 @@ class Tally:
             parts.setdefault(label, {})[language] = dict(zip(("segments", "characters", "removed"), row, strict=True))
         return {
             "documents": self.documents,
+            "unread": self.unread,
             "written": self.written,
             "dropped": self.dropped,
             "set_aside": self.set_aside,
