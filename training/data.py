@@ -119,8 +119,11 @@ def annotated(source: Path) -> list[Document]:
     source: a folder, or one file. A record of `annotations/*.jsonl` is `{"text": digest,
     "units": […]}`, with `text_digest` of a text that is not ours to ship: of `train*`, or of
     `source/pool/*.jsonl[.gz]`, where a record has `text`, or `blocks` of a page, a line each. Its
-    units become `picked` ones. Records whose text is not there are left out.
+    units become `picked` ones. Records whose text is not there are left out. Raises InputError where
+    there is no file to read.
     """
+    if not files(source, "train"):
+        raise InputError(f"no train*.jsonl or train*.jsonl.gz in {source}: pass a folder that has one, or a file")
     documents = {text_digest(document.text): document for document in read(files(source, "train"))}
     sites = {document.text[:60]: document.site for document in documents.values()}
     labels: dict[str, list[Any]] = defaultdict(list)

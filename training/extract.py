@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from classifier.schema import ClassifierError, InputError
-from training import data, fit, rows, train
+from training import data, fit, rows, stages
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,16 +39,16 @@ def extract(source: Path, output: Path, settings: fit.Settings, without: Sequenc
 
     without: sites to leave out. Raises InputError for one that is not there.
     """
-    say = train.Clock()
-    annotated = train.read_annotated(source)
+    say = stages.Clock()
+    annotated = data.annotated(source)
     if unknown := sorted({*without} - {document.site for document in annotated}):
         raise InputError(f"no annotated document of {unknown[0]!r} in {source}: --without takes sites as records name them")
     annotated = [document for document in annotated if document.site not in without]
-    folds = train.folds_by_site(annotated)
-    own, own_folds, own_grams = train.read_own(settings)
+    folds = stages.folds_by_site(annotated)
+    own, own_folds, own_grams = stages.read_own(settings)
     grams = rows.read_grams(annotated, folds)
-    heads = train.fit_heads(rows.join(grams, own_grams), settings, say)
-    contexts, rearranged = train.read_pages(heads, annotated, folds, own, own_folds, settings)
+    heads = stages.fit_heads(rows.join(grams, own_grams), settings, say)
+    contexts, rearranged = stages.read_pages(heads, annotated, folds, own, own_folds, settings)
     about = {
         "documents": len(annotated),
         "sites": len({document.site for document in annotated}),

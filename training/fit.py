@@ -38,7 +38,8 @@ class Settings:
     surest: the probability of a label, from 0, below which the teacher's certainty counts no more.
     rearranged, own: the weight of a segment of a rearranged document, and of one of our own, in
     the second stage, beside an annotated one at 1; promo: of a promo segment there. own_phrases,
-    own_documents: the weight of a segment of our own in the first stage.
+    own_documents: the weight of a segment of our own in the first stage. added: in both stages, of a
+    segment of documents that are fitted on beside feature rows.
     promo_odds: what the network's odds of promo are multiplied by.
     seed: of everything random.
     """
@@ -54,6 +55,7 @@ class Settings:
     own: float = 1.5
     own_phrases: float = 1.0
     own_documents: float = 0.3
+    added: float = 1.0
     promo: float = 1.75
     promo_odds: float = 1.4
     seed: int = 0
