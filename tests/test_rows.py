@@ -16,7 +16,7 @@ def made():
     documents = [data.Document(text[:9], text, tuple(units), text[:9], "toy", True) for text, units in TEXTS.items()]
     folds = np.arange(3)
     grams = rows.read_grams(documents, folds)
-    heads = [fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings())] * stages.FOLDS
+    heads = dict.fromkeys(range(stages.FOLDS), fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings()))
     return (
         documents,
         heads,

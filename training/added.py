@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,10 @@ def classifier(model: Model, thresholds: choose.Thresholds) -> Classifier:
     return Classifier(Stored(model, manifest, Path("not saved")), Policy(), Limits())
 
 
-def held_out(readers: Sequence[Classifier], documents: Sequence[data.Document], folds: NDArray[np.int64]) -> list[Result]:
-    """Each document as read by the model that was fitted without its fold. readers: one a fold; folds: of each document."""
+def held_out(readers: Mapping[int, Classifier], documents: Sequence[data.Document], folds: NDArray[np.int64]) -> list[Result]:
+    """Each document as read by the model that was fitted without its fold. readers: by fold; folds: of each document."""
     results: dict[int, Result] = {}
-    for fold, reader in enumerate(readers):
+    for fold, reader in readers.items():
         mine = np.flatnonzero(folds == fold).tolist()
         results.update(zip(mine, reader.label_many([documents[i].text for i in mine]), strict=True))
     return [results[i] for i in range(len(documents))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -101,7 +100,7 @@ def save(found: dict[str, Any], path: Path) -> None:
     """Writes a report, whole or not at all."""
     staged = path.with_name(f".{path.name}.tmp")
     staged.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8", errors="surrogatepass")
-    os.replace(staged, path)
+    staged.replace(path)
 
 
 def side_by_side(documents: Sequence[data.Document], before: Sequence[Result], after: Sequence[Result]) -> dict[str, Any]:
@@ -234,11 +233,18 @@ def summary(found: dict[str, Any]) -> str:
             rows = [(group, row) for group, row in groups.items() if kind == "suite" or group != "all"]
             lines += [_row(f"  {kind} {group}", row["before"], row["after"]) for group, row in rows]
     for name, decided in found["decisions"].items():
-        right: dict[str | None, int] = defaultdict(int, Counter(one["right"] for one in decided))
-        lines.append(
-            f"{name}: {found['decided again'][name]:.1%} of the text is kept and was not, or the reverse. {len(decided)} decisions "
-            f"changed: right now {right['after']}, right before {right['before']}, neither {right['neither']}, not annotated {right[None]}"
+        right = defaultdict(int, Counter(one["right"] for one in decided))
+        counts = ", ".join(
+            f"{words} {right[who]}"
+            for who, words in (
+                ("after", "right now"),
+                ("before", "right before"),
+                ("neither", "neither"),
+                (None, "not annotated"),
+            )
         )
+        lines.append(f"{name}: another decision to keep or remove for {found['decided again'][name]:.1%} of the text")
+        lines.append(f"  {len(decided)} decisions changed: {counts}")
         lines += [_line(one) for one in decided[:PRINTED]]
         if len(decided) > PRINTED:
             lines.append(f"  … and {len(decided) - PRINTED} more: all are in {FILE}")

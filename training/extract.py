@@ -1,10 +1,9 @@
 """Turns annotated documents into the feature rows that are shipped in their place.
 
-    python -m training.extract DATA [--output FILE] [--without SITE …]
+    python -m training.extract DATA [--output FILE]
 
 DATA: a folder with `train*.jsonl[.gz]`, or one such file. The file of rows holds hashed n-grams, shapes, scores
-and labels, no text; `python -m training.train --output …` fits the model from it. Sites left out give rows
-that a model can be fitted on to see what it makes of sites that it does not know (`training.curve`).
+and labels, no text; `python -m training.train --output …` fits the model from it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from classifier.schema import ClassifierError, InputError
+import numpy as np
+
+from classifier.schema import ClassifierError
 from training import data, fit, rows, stages
 
 
@@ -23,40 +24,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.extract", description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path, help="a folder with train*.jsonl[.gz], or one file")
     parser.add_argument("--output", type=Path, default=rows.FILE, help="the file to write (default: the shipped one)")
-    parser.add_argument("--without", nargs="+", default=[], metavar="SITE", help="sites whose documents are left out")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     options = parser.parse_args(arguments)
     try:
-        extract(options.data, options.output, fit.Settings(seed=options.seed), options.without)
+        extract(options.data, options.output, fit.Settings(seed=options.seed))
     except ClassifierError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def extract(source: Path, output: Path, settings: fit.Settings, without: Sequence[str] = ()) -> None:
+def extract(source: Path, output: Path, settings: fit.Settings) -> None:
     """Writes the feature rows of the annotated documents of `source`, and of what is rearranged from them.
 
-    without: sites to leave out. Raises InputError for one that is not there.
+    Beside them (`rows.own_beside`) our own texts as their first stage reads them: a model fitted from the rows then
+    needs no first stage but its own.
     """
     say = stages.Clock()
-    annotated = data.annotated(source)
-    if unknown := sorted({*without} - {document.site for document in annotated}):
-        raise InputError(f"no annotated document of {unknown[0]!r} in {source}: --without takes sites as records name them")
-    annotated = [document for document in annotated if document.site not in without]
-    folds = stages.folds_by_site(annotated)
-    own, own_folds, own_grams = stages.read_own(settings)
-    grams = rows.read_grams(annotated, folds)
-    heads = stages.fit_heads(rows.join(grams, own_grams), settings, say)
-    contexts, rearranged = stages.read_pages(heads, annotated, folds, own, own_folds, settings)
-    about = {
-        "documents": len(annotated),
-        "sites": len({document.site for document in annotated}),
-        "rearranged": rearranged,
-        "data": data.digest(data.training_files(source)),
-    }
-    say(f"{len(grams.label)} labelled segments, {len(contexts.label)} in all, of {contexts.documents.size - 1} documents")
-    rows.save(output, grams, contexts, about)
+    known = stages.read_known(data.annotated(source), settings, say)
+    known.about["data"] = data.digest(data.training_files(source))
+    assert known.own  # it is read with the rest
+    rows.save(output, known.grams, known.contexts, known.about)
+    rows.save(rows.own_beside(output), rows.read_grams([], np.zeros(0, np.int64)), known.own, {"corpus": data.own_digest()})
     say(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")
 
 

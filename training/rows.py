@@ -132,9 +132,12 @@ def read_grams(
 
 
 def read_contexts(
-    heads: Sequence[Model], documents: Sequence[data.Document], folds: NDArray[np.int64], origins: NDArray[np.int64]
+    heads: Mapping[int, Model], documents: Sequence[data.Document], folds: NDArray[np.int64], origins: NDArray[np.int64]
 ) -> Contexts:
-    """Every document through the first stage that was fitted without its fold. folds, origins: of each document."""
+    """Every document through the first stage that was fitted without its fold.
+
+    heads: by the number of the fold they do not know. folds, origins: of each document.
+    """
     found: list[list[NDArray[Any]]] = []
     lengths: list[int] = []
     for fold in np.unique(folds).tolist():  # documents of a fold share a head
@@ -190,6 +193,11 @@ def join(*parts: Any) -> Any:
         else:
             columns.append(np.concatenate(values))
     return type(parts[0])(*columns)
+
+
+def own_beside(path: Path) -> Path:
+    """The file beside a file of rows that holds our own texts as the first stages of its folds read them."""
+    return path.with_name(f"own_{path.name}")
 
 
 def save(path: Path, grams: Grams, contexts: Contexts, about: dict[str, Any]) -> None:

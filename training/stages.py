@@ -6,109 +6,161 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from classifier import store
 from classifier.model import Model
 from classifier.schema import LABELS, InputError
 from training import augment, choose, data, fit, rows
 
 FOLDS = 5
-Known = tuple[rows.Grams, rows.Contexts, dict[str, Any]]  # as `rows.load` returns it
+ALL = FOLDS  # the number of the model that is fitted with all folds, behind those without each in turn
+
+
+class Known(NamedTuple):
+    """Feature rows to fit on.
+
+    grams, contexts, about: as `rows.load` returns them. own: our own texts as the first stage without their folds
+    reads them, or None where that is to be fitted. start: the model that these rows gave before, whose first stage the
+    search begins at, or None.
+    """
+
+    grams: rows.Grams
+    contexts: rows.Contexts
+    about: dict[str, Any]
+    own: rows.Contexts | None = None
+    start: Model | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A model and what came with it.
 
-    without: the model fitted without each fold in turn, with a lighter second stage. training: what
-    the manifest says of the fit.
+    without: the model fitted without each fold that documents lie in, by its number, with a lighter second stage.
+    training: what the manifest says of the fit.
     """
 
     model: Model
-    without: tuple[Model, ...]
+    without: dict[int, Model]
     thresholds: choose.Thresholds
     training: dict[str, Any]
 
 
+def known_rows(path: Path, beside: bool) -> Known:
+    """The feature rows of a file, and of our own texts if they were read with it and are the same.
+
+    beside: whether documents are to be fitted on beside them; with the shipped rows, the shipped model is then `start`.
+    """
+    grams, contexts, about = rows.load(path)
+    own = None
+    if (file := rows.own_beside(path)).exists():
+        _, own, of = rows.load(file)
+        own = own if of["corpus"] == data.own_digest() else None
+    return Known(grams, contexts, about, own, store.load().model if beside and path == rows.FILE else None)
+
+
+def read_known(documents: Sequence[data.Document], settings: fit.Settings, say: Clock) -> Known:
+    """Feature rows of annotated documents, of what is rearranged of them and of our own texts, and of these themselves."""
+    folds = folds_by_site(documents)
+    own, own_folds, own_grams = read_own(settings)
+    grams = rows.read_grams(documents, folds)
+    heads = fit_heads(rows.join(grams, own_grams), settings, say)
+    contexts, rearranged = read_pages(heads, documents, folds, own, own_folds, settings)
+    say(f"{len(grams.label)} labelled segments, {len(contexts.label)} in all, of {contexts.documents.size - 1} documents")
+    about = {
+        "documents": len(documents),
+        "sites": len({document.site for document in documents}),
+        "rearranged": rearranged,
+        "data": {},
+    }
+    read = rows.read_contexts(heads, own, own_folds, np.full(len(own), rows.OWN))
+    return Known(grams, contexts, about, read, heads[ALL])
+
+
 def fit_stages(
-    annotated: Sequence[data.Document],
-    folds: NDArray[np.int64],
-    settings: fit.Settings,
-    known: Known | None,
-    say: Clock,
-    heads: Sequence[Model] | None = None,
+    documents: Sequence[data.Document], folds: NDArray[np.int64], settings: fit.Settings, known: Known | None, say: Clock
 ) -> Fitted:
     """Both stages on annotated documents, our own texts, and feature rows.
 
-    folds: of each document. known: feature rows; documents beside them have the weight
-    `settings.added`. heads: the first stage without each fold and with all, where it is fitted already.
+    documents: beside feature rows they have the weight `settings.added`. folds: of each document.
     """
-    own, own_folds, grams = read_own(settings)
-    factor = settings.added if known else 1.0
-    grams = rows.join(grams, rows.read_grams(annotated, folds, np.full(len(annotated), factor)))
-    parts: list[tuple[rows.Contexts, float]] = []
-    about: dict[str, Any] = {"documents": 0, "sites": 0, "rearranged": 0, "data": {}}
-    if known:
-        known_grams, known_contexts, about = known
-        grams = rows.join(known_grams, grams)
-        parts.append((known_contexts, 1.0))
-    heads = heads or fit_heads(grams, settings, say)
-
-    parts.append((rows.read_contexts(heads, own, own_folds, np.full(len(own), rows.OWN)), 1.0))
-    rearranged = 0
-    if annotated:
-        # What is rearranged of our own texts is among the shipped rows already.
-        beside, beside_folds = ([], own_folds[:0]) if known else (own, own_folds)
-        pages, rearranged = read_pages(heads, annotated, folds, beside, beside_folds, settings)
-        parts.append((pages, factor))
-    contexts = rows.join(*(part for part, _ in parts))
-    say(f"{contexts.documents.size - 1} documents, {len(contexts.label)} segments, {(contexts.label >= 0).sum()} with a label")
-    weight = np.choose(contexts.origin, (1.0, settings.own, settings.rearranged))
-    sizes = [len(part.label) for part, _ in parts]
-    weight *= np.repeat([times for _, times in parts], sizes)
-    added = np.arange(len(contexts.label)) >= (sizes[0] + sizes[1] if known else len(contexts.label))
-    stage = _Stage(contexts, contexts.inputs(), weight, added)
+    heads, stage, training = _first_stage(documents, folds, settings, known, say)
+    contexts = stage.contexts
     logits = np.zeros((len(stage.rows), len(LABELS)))
     # Enough to calibrate and to choose thresholds.
     once = replace(settings, boosting_models=1, boosting_rounds=settings.boosting_rounds // 2)
-    students = []
+    students = {}
     for number in range(FOLDS):
-        student = _fit_student(stage, contexts.fold != number, once)
+        students[number] = _fit_student(stage, contexts.fold != number, once)
         chosen = contexts.fold[stage.rows] == number
-        logits[chosen] = student.logits(stage.inputs[stage.rows[chosen]])
-        students.append(student)
+        logits[chosen] = students[number].logits(stage.inputs[stage.rows[chosen]])
         say(f"second stage, fold {number + 1} of {FOLDS}")
     seen = contexts.measured[stage.rows]
     factors = fit.temperatures(logits[seen], contexts.label[stage.rows][seen], contexts.language[stage.rows][seen])
     thresholds = _thresholds(stage, logits, factors)
 
-    students.append(_fit_student(stage, np.ones(len(contexts.fold), bool), settings))
+    students[ALL] = _fit_student(stage, np.ones(len(contexts.fold), bool), settings)
     say("both stages on all folds")
-    *without, model = (
-        Model(head.weights, head.scale, head.bias, tuple(fit.quantise(student, factor) for factor in factors))
-        for head, student in zip(heads, students, strict=True)
-    )
-    annotated_label = (contexts.origin == rows.ANNOTATED) & (contexts.label >= 0)
+    models = {
+        number: Model(head.weights, head.scale, head.bias, tuple(fit.quantise(students[number], factor) for factor in factors))
+        for number, head in heads.items()
+    }
+    return Fitted(models.pop(ALL), models, thresholds, training)
+
+
+def _first_stage(
+    documents: Sequence[data.Document], folds: NDArray[np.int64], settings: fit.Settings, known: Known | None, say: Clock
+) -> tuple[dict[int, Model], _Stage, dict[str, Any]]:
+    """The first stage, what the second is fitted on, and what the manifest says of both."""
+    own, own_folds, grams = read_own(settings)
+    factor = settings.added if known else 1.0
+    grams = rows.join(grams, rows.read_grams(documents, folds, np.full(len(documents), factor)))
+    if known:
+        grams = rows.join(known.grams, grams)
+    # Where our own texts were read before, only documents ask for a first stage that does not know their fold.
+    needed = np.unique(folds).tolist() if known and known.own else list(range(FOLDS))
+    start = known.start if known else None
+    # With nothing beside the rows, what they gave before is what they give.
+    heads = {ALL: start} if start and not needed else fit_heads(grams, settings, say, needed, start)
+
+    parts = [known.contexts] if known else []
+    read_before = known.own if known else None
+    parts.append(read_before or rows.read_contexts(heads, own, own_folds, np.full(len(own), rows.OWN)))
+    before, rearranged = sum(len(part.label) for part in parts), 0
+    if documents:
+        # What is rearranged of our own texts is among the shipped rows already.
+        beside, beside_folds = ([], own_folds[:0]) if known else (own, own_folds)
+        pages, rearranged = read_pages(heads, documents, folds, beside, beside_folds, settings)
+        parts.append(pages)
+    contexts: rows.Contexts = rows.join(*parts)
+    say(f"{contexts.documents.size - 1} documents, {len(contexts.label)} segments, {(contexts.label >= 0).sum()} with a label")
+    weight = np.choose(contexts.origin, (1.0, settings.own, settings.rearranged))
+    added = np.arange(len(weight)) >= (before if known else len(weight))
+    weight[added] *= factor
+
+    annotated = (contexts.origin == rows.ANNOTATED) & (contexts.label >= 0)
+    about: dict[str, Any] = known.about if known else {"documents": 0, "sites": 0, "rearranged": 0, "data": {}}
     training = {
-        "documents": about["documents"] + len(annotated),
-        "sites": about["sites"] + len({document.site for document in annotated}),
-        "segments": dict(Counter(LABELS[label].value for label in contexts.label[annotated_label])),
-        "picked": int((annotated_label & ~contexts.measured).sum()),
+        "documents": about["documents"] + len(documents),
+        "sites": about["sites"] + len({document.site for document in documents}),
+        "segments": dict(Counter(LABELS[label].value for label in contexts.label[annotated])),
+        "picked": int((annotated & ~contexts.measured).sum()),
         "own": len(own),
         "rearranged": about["rearranged"] + rearranged,
         "data": {**about["data"]},
         "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
         "versions": {name: version(name) for name in ("numpy", "scikit-learn", "langdetect")},
     }
-    return Fitted(model, tuple(without), thresholds, training)
+    return heads, _Stage(contexts, contexts.inputs(), weight, added), training
 
 
 def read_own(settings: fit.Settings) -> tuple[list[data.Document], NDArray[np.int64], rows.Grams]:
@@ -120,7 +172,7 @@ def read_own(settings: fit.Settings) -> tuple[list[data.Document], NDArray[np.in
 
 
 def read_pages(
-    heads: Sequence[Model],
+    heads: Mapping[int, Model],
     annotated: Sequence[data.Document],
     folds: NDArray[np.int64],
     beside: Sequence[data.Document],
@@ -141,18 +193,24 @@ def folds_by_site(documents: Sequence[data.Document]) -> NDArray[np.int64]:
     return np.array([fold[document.site] for document in documents], np.int64)
 
 
-def fit_heads(grams: rows.Grams, settings: fit.Settings, say: Clock) -> list[Model]:
-    """The first stage without each fold in turn, and last with all."""
+def fit_heads(
+    grams: rows.Grams,
+    settings: fit.Settings,
+    say: Clock,
+    folds: Sequence[int] = range(FOLDS),
+    start: Model | None = None,
+) -> dict[int, Model]:
+    """The first stage without each of some folds, and with ALL. start: as for `fit.fit_heads`."""
     if np.unique(grams.label).size < 2:
         raise InputError("the units hold one label only; a classifier needs at least two")
     say(f"first stage: {len(grams.label)} labelled segments")
-    workers = joblib.Parallel(n_jobs=min(FOLDS + 1, os.cpu_count() or 1), return_as="generator")
-    heads = []
-    for number, head in enumerate(
-        workers(joblib.delayed(fit.fit_heads)(grams, grams.fold != n, settings) for n in range(FOLDS + 1))
-    ):
-        heads.append(head)
-        say(f"first stage, {number + 1} of {FOLDS + 1}")
+    wanted = [*folds, ALL]
+    workers = joblib.Parallel(n_jobs=min(len(wanted), os.cpu_count() or 1), return_as="generator")
+    found = workers(joblib.delayed(fit.fit_heads)(grams, grams.fold != number, settings, start) for number in wanted)
+    heads = {}
+    for number, head in zip(wanted, found, strict=True):
+        heads[number] = head
+        say(f"first stage, {len(heads)} of {len(wanted)}")
     return heads
 
 

@@ -86,7 +86,9 @@ def train(
     held_out, folds = added.folds(documents, stages.FOLDS)
     if documents:
         say(added.summary(documents, held_out))
-    fitted = stages.fit_stages(documents, folds, settings, rows.load(shipped) if shipped else None, say)
+    fitted = stages.fit_stages(
+        documents, folds, settings, stages.known_rows(shipped, bool(documents)) if shipped else None, say
+    )
     for source in sources:
         fitted.training["data"].update(data.digest(data.training_files(source)))
     manifest: dict[str, Any] = {"thresholds": fitted.thresholds, "training": fitted.training, "figures": {}}
@@ -97,7 +99,8 @@ def train(
     refused = False
     report: dict[str, Any] = {}
     if before:
-        results = added.held_out([added.classifier(model, fitted.thresholds) for model in fitted.without], documents, folds)
+        readers = {fold: added.classifier(model, fitted.thresholds) for fold, model in fitted.without.items()}
+        results = added.held_out(readers, documents, folds)
         report = changes.report(documents, results, held_out, before, after, [*changes.pinned(), *measured])
         print(changes.summary(report))
         refused = bool(report["worse"]) and not accept_worse
