@@ -83,10 +83,13 @@ def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings, start
             rows = chosen
         head = LogisticRegression(C=settings.inverse_regularisation, max_iter=150, tol=2e-3, class_weight="balanced")
         if start and np.unique(grams.label[rows]).size == len(LABELS):
-            head.set_params(warm_start=True, max_iter=settings.steps_on)
+            # Few labels are no reason to move for the tolerance above: the number of steps is the choice.
+            head.set_params(warm_start=True, max_iter=settings.steps_on, tol=1e-6)
             head.coef_ = np.ascontiguousarray((unpack(start.weights[language]) * start.scale[language] / rarity[:, None]).T)
             head.intercept_ = start.bias[language].copy()
-        head.fit(scaled[rows], grams.label[rows], sample_weight=grams.weight[rows])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            head.fit(scaled[rows], grams.label[rows], sample_weight=grams.weight[rows])
         slopes, offsets = head.coef_, head.intercept_
         if len(head.classes_) == 2:
             slopes, offsets = np.concatenate((-slopes, slopes)) / 2, np.concatenate((-offsets, offsets)) / 2
