@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from classifier.schema import (
@@ -86,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
         _add_input(command)
         _add_decision(command, name)
         _add_output(command, name)
+    _add_show(commands.add_parser("show", help="documents coloured by label, in the terminal or as a page", epilog=_EXIT))
     _add_serve(commands.add_parser("serve", help="answer over HTTP (needs the extra `serve`)", epilog=_EXIT))
+    _add_review(commands.add_parser("review", help="label the texts that matter most, on a page of this machine", epilog=_EXIT))
     info = commands.add_parser("info", help="the model: languages, figures, checksum", epilog=_EXIT)
     info.add_argument("--json", action="store_true", help="the whole manifest")
     info.add_argument("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
@@ -109,7 +112,40 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_serve)
 
 
+def _add_show(command: argparse.ArgumentParser) -> None:
+    _add_documents(command)
+    _add_labelling(command.add_argument_group("decision").add_argument)
+    add = command.add_argument_group("output").add_argument
+    add("--html", metavar="FILE", help="write a page of HTML that needs nothing else")
+    add("--why", action="store_true", help="say what decided each label")
+    add("--limit", type=_at_least_one, default=20, metavar="N", help="documents at most (default 20)")
+    add("--color", choices=("auto", "always", "never"), default="auto", help="in the terminal (default: where it can)")
+    command.set_defaults(run=_show)
+
+
+def _add_review(command: argparse.ArgumentParser) -> None:
+    _add_input(command)
+    add = command.add_argument_group("review").add_argument
+    add(
+        "--output", required=True, metavar="FILE", help="annotated documents, .jsonl; beside it .review.jsonl keeps the answers"
+    )
+    add("--number", type=_at_least_one, default=100, metavar="N", help="texts to ask about (default 100)")
+    add("--documents", type=_at_least_one, default=5_000, metavar="N", help="read no more than so many (default 5000)")
+    add("--seed", type=int, default=0, metavar="N", help="of what is drawn at random (default 0)")
+    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    add("--port", type=int, default=0, help="port of 127.0.0.1 to serve the page at (default: any that is free)")
+    add("--no-browser", action="store_true", help="say the address and open nothing")
+    add("--export", nargs=2, metavar=("KIND", "FILE"), help="write what is asked for label-studio or csv, and end")
+    add("--import", dest="imported", metavar="FILE", help="take back what --export wrote and people labelled, and end")
+    command.set_defaults(run=_review)
+
+
 def _add_input(command: argparse.ArgumentParser) -> None:
+    add = _add_documents(command)
+    add("--max-rejects", type=int, metavar="N", help="stop when more records were set aside")
+
+
+def _add_documents(command: argparse.ArgumentParser) -> Callable[..., argparse.Action]:
     add = command.add_argument_group("input").add_argument
     command.add_argument("files", nargs="*", metavar="FILE", help="files, folders, patterns; - or none: standard input")
     add(
@@ -123,15 +159,12 @@ def _add_input(command: argparse.ArgumentParser) -> None:
     add("--id-field", default="id", metavar="NAME", help="field of the identifier (default id)")
     add("--site-field", default="url", metavar="NAME", help="field of the site or address, for the report (default url)")
     add("--max-record", type=_positive, default=32.0, metavar="MB", help="set a longer record or text file aside (default 32)")
-    add("--max-rejects", type=int, metavar="N", help="stop when more records were set aside")
+    return add
 
 
 def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
     add = command.add_argument_group("decision").add_argument
-    add("--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)")
-    labels = [str(label) for label in LABELS]
-    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
-    add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove a label from this probability; repeatable")
+    _add_labelling(add)
     add(
         "--language",
         action="append",
@@ -139,6 +172,17 @@ def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
         choices=[str(language) for language in LANGUAGES],
         help=f"{'drop' if name == 'filter' else 'leave as they are'} documents that are mostly in another; repeatable",
     )
+    if name == "filter":
+        add("--min-share", type=float, metavar="P", help="drop documents with less of their text content, 0 to 1")
+        add("--min-characters", type=int, metavar="N", help="drop documents with fewer characters of content")
+        add("--max-run", type=int, metavar="N", help="drop documents with more characters of boilerplate on end")
+
+
+def _add_labelling(add: Callable[..., argparse.Action]) -> None:
+    add("--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)")
+    labels = [str(label) for label in LABELS]
+    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
+    add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove a label from this probability; repeatable")
     add(
         "--language-id",
         choices=LANGUAGE_IDS,
@@ -146,10 +190,6 @@ def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
         help="who decides the language of a text: we, or langdetect's own detector (default exact)",
     )
     add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
-    if name == "filter":
-        add("--min-share", type=float, metavar="P", help="drop documents with less of their text content, 0 to 1")
-        add("--min-characters", type=int, metavar="N", help="drop documents with fewer characters of content")
-        add("--max-run", type=int, metavar="N", help="drop documents with more characters of boilerplate on end")
 
 
 def _add_output(command: argparse.ArgumentParser, name: str) -> None:
@@ -247,7 +287,6 @@ def _job(options: argparse.Namespace) -> Job:
     from classifier.corpus.formats import Fields
     from classifier.job import Job, Verdict
 
-    policy = Policy(options.policy, frozenset(map(Label, options.keep)), dict(map(_threshold, options.threshold)))
     verdict = Verdict()
     if options.command == "filter":
         verdict = Verdict(options.min_share, options.min_characters, options.max_run)
@@ -260,10 +299,18 @@ def _job(options: argparse.Namespace) -> Job:
         audit=getattr(options, "audit", False),
         dropped=getattr(options, "dropped", False),
         model=options.model,
-        policy=policy,
-        limits=Limits(record_bytes=int(options.max_record * _MEGA)),
+        policy=_policy(options),
+        limits=_limits(options),
         language_id=options.language_id,
     )
+
+
+def _policy(options: argparse.Namespace) -> Policy:
+    return Policy(options.policy, frozenset(map(Label, options.keep)), dict(map(_threshold, options.threshold)))
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    return Limits(record_bytes=int(options.max_record * _MEGA))
 
 
 class _View:
@@ -307,6 +354,35 @@ class _View:
             print(line, file=sys.stderr)
 
 
+def _show(options: argparse.Namespace) -> int:
+    from classifier import show
+    from classifier.corpus.formats import Fields, Reject
+    from classifier.pipeline import Classifier
+
+    fields = Fields(options.text_field, options.id_field, options.site_field)
+    look = show.Look(options.files, options.input, fields, options.limit)
+    limits = _limits(options)
+    classifier = Classifier.load(options.model, policy=_policy(options), limits=limits, language_id=options.language_id)
+    rejects: list[Reject] = []
+    found = show.documents(look, classifier, limits, rejects.append)
+    if options.html:
+        number = show.write_page(options.html, found, options.why)
+        print(f"classifier: {number} document{'s' if number > 1 else ''} in {options.html}", file=sys.stderr)
+    else:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+        colour = options.color == "always" or (options.color == "auto" and _coloured())
+        for line in show.lines(found, width, colour, options.why):
+            sys.stdout.buffer.write(f"{line}\n".encode())
+    for reject in rejects:
+        print(f"classifier: set aside: {reject}", file=sys.stderr)
+    return SET_ASIDE if rejects else DONE
+
+
+def _coloured() -> bool:
+    """Whether standard output shows colours, and the user wants them (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def _serve(options: argparse.Namespace) -> int:
     try:
         from classifier.adapters.http.service import serve
@@ -323,6 +399,48 @@ def _serve(options: argparse.Namespace) -> int:
         workers=options.workers,
     )
     return DONE
+
+
+def _review(options: argparse.Namespace) -> int:
+    import signal
+    import threading
+    import webbrowser
+    from pathlib import Path
+
+    from classifier.corpus.formats import Fields
+    from classifier.review import run
+    from classifier.safe import for_terminal
+
+    order = run.Review(
+        options.files,
+        Path(options.output),
+        options.input,
+        Fields(options.text_field, options.id_field, options.site_field),
+        Limits(record_bytes=int(options.max_record * _MEGA)),
+        options.max_rejects,
+        options.model,
+        options.number,
+        options.documents,
+        options.seed,
+        options.port,
+        (options.export[0], Path(options.export[1])) if options.export else None,
+        Path(options.imported) if options.imported else None,
+    )
+
+    def say(line: str) -> None:
+        print(f"classifier: {for_terminal(line)}", file=sys.stderr, flush=True)
+
+    def show(address: str) -> None:
+        seen = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        if seen and not options.no_browser:  # elsewhere a browser of the terminal would take it over
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: the output is written
+    try:
+        aside = run.execute(order, say, show)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return SET_ASIDE if aside else DONE
 
 
 def _info(options: argparse.Namespace) -> int:

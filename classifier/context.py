@@ -8,7 +8,8 @@ input depends on how documents were batched, and every function works on a whole
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from functools import cache
 from typing import NamedTuple, TypeVar
 
@@ -16,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.features import BUCKET_BITS, SPACE, Rows, buckets
+from classifier.features import rows as rows_of
 from classifier.points import look_up
-from classifier.schema import LABELS, LANGUAGES, PROSE, Label
+from classifier.schema import LABELS, LANGUAGES, OWN_WORDS, PROSE, Label, Segments
 
 # Steps to one unit of a logit, and the largest step: scores enter the network as small integers.
 SCORE_STEPS = 16
@@ -61,6 +63,26 @@ def _tables() -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint8]]
 _MARKS, _NESTING, _ENDS = _tables()
 
 
+class Group(StrEnum):
+    """What an input tells of, in a reader's words: an explanation gathers its inputs by these."""
+
+    WORDS = OWN_WORDS
+    LENGTH = "its length and shape"
+    ENDS = "how it begins and ends"
+    BEFORE = "what stands before it"
+    BEHIND = "what stands behind it"
+    AROUND = "the passage around it"
+    PARAGRAPH = "its paragraph"
+    DOCUMENT = "its document"
+    PLACE = "its place"
+    AGREEMENT = "words shared with the document"
+    VOICE = "its voice (quotes, you, links, money)"
+    LANGUAGE = "its language"
+
+
+Grouped = tuple[Group, Column]
+
+
 class _Places(NamedTuple):
     """Where each segment stands: its number, and the first and the end of its document and paragraph."""
 
@@ -98,25 +120,41 @@ def context_inputs(rows: Rows, scores: Column, found: Column) -> NDArray[np.floa
     out = np.zeros((len(scores), INPUTS), np.float32)
     if not len(scores):
         return out
-    places = _places(rows)
-    kind = np.stack([_log(rows.shape[:, 0]), *_ends(rows)], axis=1)
     at = 0
-    for column in (
-        scores,
-        kind,
-        *_neighbours(rows, scores, kind, places),
-        *_windows(rows, scores, places),
-        *_paragraph_and_document(rows, scores, places),
-        *_prose(rows, scores, places),
-        *_shape(rows, places),
-        found[:, : len(AGREEMENT_ORDERS) + 1],
-        *_voice(rows, places, found[:, len(AGREEMENT_ORDERS) + 1 :]),
-        *_languages(rows, places),
-    ):
+    for _, column in _columns(rows, scores, found):
         width = column.shape[1]
         out[:, at : at + width] = column
         at += width
     return out
+
+
+@cache
+def groups() -> tuple[Group, ...]:
+    """The group of each input, in the order of `context_inputs()`'s columns."""
+    one = rows_of(["a"], [Segments([1], [0], [0])])
+    grams = buckets(one.grams, one.bounds)
+    scores = np.zeros((1, len(LABELS)), np.int64)
+    return tuple(group for group, column in _columns(one, scores, evidence(one, grams)) for _ in range(column.shape[1]))
+
+
+def _columns(rows: Rows, scores: Column, found: Column) -> Iterator[Grouped]:
+    """The inputs, each beside its group: the one place that orders them."""
+    places = _places(rows)
+    length = _log(rows.shape[:, 0])
+    ends = _ends(rows)
+    yield Group.WORDS, scores
+    yield Group.LENGTH, length[:, None]
+    yield Group.ENDS, np.stack(ends, axis=1)
+    yield from _neighbours(rows, scores, np.stack([length, *ends], axis=1), places)
+    yield from _windows(rows, scores, places)
+    yield from _paragraph_and_document(rows, scores, places)
+    yield from _prose(rows, scores, places)
+    yield from _shape(rows, places)
+    yield Group.AGREEMENT, found[:, : len(AGREEMENT_ORDERS) + 1]
+    for column in _voice(rows, places, found[:, len(AGREEMENT_ORDERS) + 1 :]):
+        yield Group.VOICE, column
+    for column in _languages(rows, places):
+        yield Group.LANGUAGE, column
 
 
 def _places(rows: Rows) -> _Places:
@@ -128,18 +166,19 @@ def _places(rows: Rows) -> _Places:
     return _Places(row, document, rows.documents[document], rows.documents[document + 1], line, edges[line], edges[line + 1])
 
 
-def _neighbours(rows: Rows, scores: Column, kind: Column, at: _Places) -> list[Column]:
+def _neighbours(rows: Rows, scores: Column, kind: Column, at: _Places) -> list[Grouped]:
     """Scores and lengths of the nearest segments of the document; 0 beyond its ends."""
-    columns: list[Column] = []
+    columns: list[Grouped] = []
     length = _log(rows.shape[:, 0])[:, None]
     for offset in [o for k in range(1, NEIGHBOURS + 1) for o in (-k, k)]:
         inside = ((at.row + offset >= at.first) & (at.row + offset < at.stop))[:, None]
-        columns.append(_shifted(scores, offset) * inside)
+        side = Group.BEFORE if offset < 0 else Group.BEHIND
+        columns.append((side, _shifted(scores, offset) * inside))
         if abs(offset) == 1:
-            columns.append(_shifted(kind, offset) * inside)
-            columns.append((inside & (_shifted(rows.paragraph, offset) == rows.paragraph)[:, None]) * FLAG)
+            columns.append((side, _shifted(kind, offset) * inside))
+            columns.append((side, (inside & (_shifted(rows.paragraph, offset) == rows.paragraph)[:, None]) * FLAG))
         else:
-            columns.append(_shifted(length, offset) * inside)
+            columns.append((side, _shifted(length, offset) * inside))
     return columns
 
 
@@ -153,9 +192,9 @@ def _shifted(values: Column, offset: int) -> Column:
     return out
 
 
-def _windows(rows: Rows, scores: Column, at: _Places) -> list[Column]:
+def _windows(rows: Rows, scores: Column, at: _Places) -> list[Grouped]:
     """Mean scores before and behind, nearer and further; over the wider windows by length too."""
-    columns: list[Column] = []
+    columns: list[Grouped] = []
     length = rows.shape[:, 0]
     weight = np.minimum(length, WEIGHT_LIMIT) + 1
     total, sizes = _running(scores), _running(length[:, None])
@@ -163,16 +202,17 @@ def _windows(rows: Rows, scores: Column, at: _Places) -> list[Column]:
     count = np.arange(at.row.size + 1)[:, None]
     for width in WINDOWS:
         low, high = np.maximum(at.row - width, at.first), np.minimum(at.row + width + 1, at.stop)
-        columns += [_ratio(total, count, low, at.row), _ratio(total, count, at.row + 1, high)]
-        columns.append(_log(_ratio(sizes, count, low, high)))
+        columns.append((Group.BEFORE, _ratio(total, count, low, at.row)))
+        columns.append((Group.BEHIND, _ratio(total, count, at.row + 1, high)))
+        columns.append((Group.AROUND, _log(_ratio(sizes, count, low, high))))
         if width != WINDOWS[0]:
-            columns.append(_ratio(weighted, weights, low, high))
+            columns.append((Group.AROUND, _ratio(weighted, weights, low, high)))
     return columns
 
 
-def _paragraph_and_document(rows: Rows, scores: Column, at: _Places) -> list[Column]:
+def _paragraph_and_document(rows: Rows, scores: Column, at: _Places) -> list[Grouped]:
     """What the paragraph and the document are, by their scores and sizes; where in them it stands."""
-    columns: list[Column] = []
+    columns: list[Grouped] = []
     length = rows.shape[:, 0]
     weight = length + 1
     heavy = scores * weight[:, None]
@@ -180,24 +220,26 @@ def _paragraph_and_document(rows: Rows, scores: Column, at: _Places) -> list[Col
     # How far its scores stand out from the rest of its paragraph, as those of a glued tail do.
     around = _between(weighted, at.top, at.bottom) - heavy
     rest = _between(weights, at.top, at.bottom) - weight[:, None]
-    columns.append((scores - _divided(around, rest)) * (rest > 0))
-    for a, b in ((at.top, at.bottom), (at.first, at.stop)):
-        columns.append(_ratio(weighted, weights, a, b))
-        columns.append(_log(np.stack([b - a, _sums(length, a, b)], axis=1)))
-        columns.append(_log(np.stack([at.row - a, b - 1 - at.row], axis=1)))
-    columns.append(_divided(_between(weights, at.first, at.row) * 100, _between(weights, at.first, at.stop)))
-    columns.append(_log(np.stack([at.line - at.line[at.first], at.line[at.stop - 1] - at.line], axis=1)))
-    columns.append(_log(_means(length[:, None], at.first, at.stop)))
+    columns.append((Group.PARAGRAPH, (scores - _divided(around, rest)) * (rest > 0)))
+    for group, a, b in ((Group.PARAGRAPH, at.top, at.bottom), (Group.DOCUMENT, at.first, at.stop)):
+        columns.append((group, _ratio(weighted, weights, a, b)))
+        columns.append((group, _log(np.stack([b - a, _sums(length, a, b)], axis=1))))
+        columns.append((Group.PLACE, _log(np.stack([at.row - a, b - 1 - at.row], axis=1))))
+    share = _divided(_between(weights, at.first, at.row) * 100, _between(weights, at.first, at.stop))
+    columns.append((Group.PLACE, share))
+    lines = np.stack([at.line - at.line[at.first], at.line[at.stop - 1] - at.line], axis=1)
+    columns.append((Group.PLACE, _log(lines)))
+    columns.append((Group.DOCUMENT, _log(_means(length[:, None], at.first, at.stop))))
     # How much of the document each label takes, by characters and by segments, and the surest of each.
     guess = np.eye(len(LABELS), dtype=np.int64)[scores.argmax(1)]
-    columns.append(_weighted(guess * 100, np.minimum(length, WEIGHT_LIMIT) + 1, at.first, at.stop))
-    columns.append(_means(guess * 100, at.first, at.stop))
+    by_characters = _weighted(guess * 100, np.minimum(length, WEIGHT_LIMIT) + 1, at.first, at.stop)
     starts, which = np.unique(at.first, return_inverse=True)
-    columns.append(np.maximum.reduceat(scores, starts, axis=0)[which])
+    surest = np.maximum.reduceat(scores, starts, axis=0)[which]
+    columns += [(Group.DOCUMENT, column) for column in (by_characters, _means(guess * 100, at.first, at.stop), surest)]
     return columns
 
 
-def _prose(rows: Rows, scores: Column, at: _Places) -> list[Column]:
+def _prose(rows: Rows, scores: Column, at: _Places) -> Iterator[Grouped]:
     """How far the nearest prose is before and behind, its scores, and how much of it there is.
 
     And how far the first and last prose of the document is that reads like content: between
@@ -206,16 +248,17 @@ def _prose(rows: Rows, scores: Column, at: _Places) -> list[Column]:
     long = rows.shape[:, 0] >= _PROSE[rows.language]
     known = np.concatenate(([0], np.cumsum(long)))
     prose = np.flatnonzero(long)
-    columns = [_log(np.stack([known[at.row] - known[at.first], known[at.stop] - known[at.row + 1]], axis=1))]
-    for found in (_last_before(prose, at.row, at.first), _first_from(prose, at.row + 1, at.stop)):
+    yield Group.BEFORE, _log(known[at.row] - known[at.first])[:, None]
+    yield Group.BEHIND, _log(known[at.stop] - known[at.row + 1])[:, None]
+    nearest = (Group.BEFORE, _last_before(prose, at.row, at.first)), (Group.BEHIND, _first_from(prose, at.row + 1, at.stop))
+    for group, found in nearest:
         there = found >= 0
-        columns.append(np.where(there, _log(np.abs(found - at.row)), _LOGS[-1])[:, None])
-        columns.append(scores[found] * there[:, None])
+        yield group, np.where(there, _log(np.abs(found - at.row)), _LOGS[-1])[:, None]
+        yield group, scores[found] * there[:, None]
     body = np.flatnonzero(long & (scores.argmax(1) == CONTENT))
     for found in (_first_from(body, at.first, at.stop), _last_before(body, at.stop, at.first)):
         away = at.row - found
-        columns.append(np.where(found >= 0, np.sign(away) * _log(np.abs(away)), _LOGS[-1])[:, None])
-    return columns
+        yield Group.PLACE, np.where(found >= 0, np.sign(away) * _log(np.abs(away)), _LOGS[-1])[:, None]
 
 
 def _languages(rows: Rows, at: _Places) -> list[Column]:
@@ -243,11 +286,12 @@ def _first_from(places: Column, start: Column, stop: Column) -> Column:
     return np.where((number < places.size) & (found < stop), found, -1)
 
 
-def _shape(rows: Rows, at: _Places) -> list[Column]:
+def _shape(rows: Rows, at: _Places) -> list[Grouped]:
     """Percent of letters, capitals, digits, Han and marks; of Han in the document's letters."""
     shares = np.minimum(_divided(rows.shape[:, 1:] * 100, rows.shape[:, [0, 1, 0, 1, 0]]), 100)
     in_document = _sums(rows.shape[:, 1:5:3], at.first, at.stop)
-    return [shares, np.minimum(_divided(in_document[:, 1:] * 100, in_document[:, :1]), 100)]
+    han = np.minimum(_divided(in_document[:, 1:] * 100, in_document[:, :1]), 100)
+    return [(Group.LENGTH, shares), (Group.DOCUMENT, han)]
 
 
 def _marks(rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> Column:

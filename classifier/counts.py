@@ -23,8 +23,7 @@ def language(result: Result) -> str:
     """The language of most of a text, each segment weighed by its characters."""
     if not len(result.segments):
         return _NONE
-    sizes = np.diff([0, *result.segments.ends])
-    return LANGUAGES[int(np.bincount(result.segments.languages, sizes).argmax())]
+    return LANGUAGES[int(np.bincount(result.segments.languages, result.sizes).argmax())]
 
 
 def add(

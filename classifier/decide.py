@@ -6,8 +6,9 @@ policy's. Another policy decides again on the same probabilities and scores noth
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from functools import cached_property
@@ -17,7 +18,22 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.schema import LABELS, LANGUAGES, PROSE, Decider, Label, Language, Layout, Policy, Quality, Segments, Span
+from classifier.disguise import Seen
+from classifier.schema import (
+    LABELS,
+    LANGUAGES,
+    PROSE,
+    Decider,
+    Explanation,
+    InputError,
+    Label,
+    Language,
+    Layout,
+    Policy,
+    Quality,
+    Segments,
+    Span,
+)
 
 # Probabilities travel as whole steps of 1/STEPS: sums over a span are then exact.
 STEPS = 10_000
@@ -52,7 +68,9 @@ class Result:
     text: the caller's own string; every offset counts its code points. segments: how it was
     cut. probabilities: of each label for each segment, in steps of 1/10,000, segments x
     labels. marks: of each segment, as in `Mark`. policy: what decides `kept`. presets: the model's
-    thresholds.
+    thresholds. seen: what a reader sees of a text in disguise, which is what was labelled, and what
+    counts where characters are counted; None where that is the text. explainer: reads a result again;
+    asked when `explain` is called, and not before.
     """
 
     text: str
@@ -61,6 +79,11 @@ class Result:
     marks: NDArray[np.uint8]
     policy: Policy
     presets: Thresholds
+    seen: Seen | None = None
+    explainer: Callable[[Result], Callable[[Span, Label], Explanation]] | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_why"}
 
     def with_policy(self, policy: Policy) -> Result:
         """The same labels under another policy; nothing is scored again."""
@@ -79,7 +102,7 @@ class Result:
     @cached_property
     def paragraphs(self) -> tuple[Span, ...]:
         """One span a paragraph: label and language of most of its characters, kept if most is."""
-        return tuple(_merge(self.text, line) for line in self._lines)
+        return tuple(_merge(self._sized(line)) for line in self._lines)
 
     @cached_property
     def clean_text(self) -> str:
@@ -89,7 +112,7 @@ class Result:
     @cached_property
     def quality(self) -> Quality:
         """How much of the document is content, for a decision to keep or drop it whole."""
-        sizes = [(span, _visible(self.text, span)) for span in self.spans]
+        sizes = self._sized(self.spans)
         total = sum(size for _, size in sizes)
         content = sum(size for span, size in sizes if span.label is Label.CONTENT)
         kept = sum(size for span, size in sizes if span.kept)
@@ -109,6 +132,32 @@ class Result:
             chinese_script=self.segments.chinese_script,
             worst=max(junk, key=lambda span: span.confidence, default=None),
         )
+
+    def explain(self, span: Span, against: Label | None = None) -> Explanation:
+        """Why a span, or a paragraph, has its label: its words, and what stands around them, in order of weight.
+
+        against: the label that it is held against, the next in probability without one. The document is read
+        again when first asked for. Raises InputError for what is no stretch of this text, for a label against
+        itself, and where the result came without a model.
+        """
+        if self.explainer is None:
+            raise InputError("this result was made without a model that could explain it: label the text again")
+        if not 0 <= span.start < span.end <= len(self.text):
+            raise InputError(f"the span {span.start} to {span.end} is no stretch of a text of {len(self.text):,} characters")
+        if against is None:
+            ends = self.segments.ends
+            rows = slice(bisect_right(ends, span.start), bisect_left(ends, span.end) + 1)
+            sizes = np.diff([span.start, *ends[rows][:-1], span.end])
+            pooled = dict(zip(LABELS, (sizes @ self.probabilities[rows].astype(np.int64)).tolist(), strict=True))
+            against = max((label for label in LABELS if label != span.label), key=pooled.__getitem__)
+        if against == span.label:
+            raise InputError(f"{against} cannot be held against itself: name another label")
+        return self._why(span, against)
+
+    @cached_property
+    def _why(self) -> Callable[[Span, Label], Explanation]:
+        assert self.explainer
+        return self.explainer(self)
 
     def as_dict(self) -> dict[str, object]:
         """Spans, paragraphs and quality as a JSON object; it does not repeat the text."""
@@ -134,6 +183,20 @@ class Result:
         ]
 
     @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many characters of each segment a reader sees."""
+        ends = self.segments.ends
+        result: NDArray[np.int64] = np.diff([0, *(self.seen.offsets(ends) if self.seen else ends)])
+        return result
+
+    def _sized(self, spans: Iterable[Span]) -> list[tuple[Span, int]]:
+        """Spans, each with how many of its characters are seen and no white space."""
+        return [(span, sum(map(len, self._shown(span).split()))) for span in spans]
+
+    def _shown(self, span: Span) -> str:
+        return self.seen.between(span.start, span.end) if self.seen else self.text[span.start : span.end]
+
+    @cached_property
     def _runs(self) -> _Runs | None:
         """Runs of segments of one label and language inside a paragraph; None for a text without characters."""
         if not len(self.segments):
@@ -147,8 +210,8 @@ class Result:
         key = ((paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels) << 8 | self.marks
         first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
         last = np.concatenate((first[1:], [key.size])) - 1
-        pooled = pool(probabilities, ends - starts, first)
-        limits = thresholds(self.policy, self.presets, layout(ends - starts, languages))[languages[first], labels[first]]
+        pooled = pool(probabilities, self.sizes, first)
+        limits = thresholds(self.policy, self.presets, layout(self.sizes, languages))[languages[first], labels[first]]
         marks = self.marks[first]
         kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
         return _Runs(
@@ -180,7 +243,21 @@ class Result:
             else:
                 lines.append([span])
                 line = paragraph
-        return tuple(_close(self.text, spans) for spans in lines)
+        return tuple(self._closed(line) for line in lines)
+
+    def _closed(self, line: list[Span]) -> tuple[Span, ...]:
+        """Gives the line break of a mixed paragraph a span of its own where its end is boilerplate."""
+        last = line[-1]
+        if len(line) == 1 or last.label is Label.CONTENT:
+            return tuple(line)
+        shown = self._shown(last)
+        size = len(shown.rstrip())
+        if size in (0, len(shown)) or not shown[size:].strip(" \t\u3000\xa0"):
+            return tuple(line)
+        end = self.seen.behind(last.start, size) if self.seen else last.start + size
+        best = min(line, key=lambda span: (LABELS.index(span.label), -span.confidence))
+        kept = any(span.kept for span in line)
+        return (*line[:-1], replace(last, end=end), replace(best, start=end, end=last.end, kept=kept))
 
 
 class _Runs(NamedTuple):
@@ -235,31 +312,17 @@ def thresholds(policy: Policy, presets: Thresholds, layout: Layout) -> NDArray[n
     return out
 
 
-def _close(text: str, line: list[Span]) -> tuple[Span, ...]:
-    """Gives the line break of a mixed paragraph a span of its own where its end is boilerplate."""
-    last = line[-1]
-    if len(line) == 1 or last.label is Label.CONTENT:
-        return tuple(line)
-    end = last.start + len(text[last.start : last.end].rstrip())
-    if end == last.end or end == last.start or not text[end : last.end].strip(" \t\u3000\xa0"):
-        return tuple(line)
-    best = min(line, key=lambda span: (LABELS.index(span.label), -span.confidence))
-    kept = any(span.kept for span in line)
-    return (*line[:-1], replace(last, end=end), replace(best, start=end, end=last.end, kept=kept))
-
-
-def _merge(text: str, line: tuple[Span, ...]) -> Span:
-    if len(line) == 1:
-        return line[0]
-    sizes = [(span, _visible(text, span)) for span in line]
+def _merge(sizes: list[tuple[Span, int]]) -> Span:
+    if len(sizes) == 1:
+        return sizes[0][0]
     label = _votes((span.label, size) for span, size in sizes)[0][0]
     language = _votes((span.language, size) for span, size in sizes)[0][0]
     of_label = [(span.confidence, size or 1) for span, size in sizes if span.label is label]
     confidence = sum(c * size for c, size in of_label) / sum(size for _, size in of_label)
     kept = sum(size if span.kept else -size for span, size in sizes)
-    keep = kept > 0 or (kept == 0 and line[0].kept)
+    keep = kept > 0 or (kept == 0 and sizes[0][0].kept)
     decider = _votes((span.decided_by, size) for span, size in sizes)[0][0]
-    return Span(line[0].start, line[-1].end, label, language, round(confidence, 4), keep, decider)
+    return Span(sizes[0][0].start, sizes[-1][0].end, label, language, round(confidence, 4), keep, decider)
 
 
 def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
@@ -267,8 +330,3 @@ def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
     for key, size in pairs:
         count[key] += size
     return count.most_common()
-
-
-def _visible(text: str, span: Span) -> int:
-    """Non-space characters of a span."""
-    return sum(map(len, text[span.start : span.end].split()))

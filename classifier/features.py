@@ -151,6 +151,12 @@ def _fold(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray
     return grams, bounds
 
 
+def seen(text: str) -> NDArray[np.int64]:
+    """Where the characters stand that rows are made of: those of `Rows.grams` but its spaces, in the same order."""
+    folded = look_up(_FOLD, np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32))
+    return np.flatnonzero((folded != 0) & (folded != SPACE))
+
+
 def buckets(grams: NDArray[np.uint32], bounds: NDArray[np.int64], bits: int = BUCKET_BITS) -> list[NDArray[np.uint32]]:
     """The bucket of the n-gram that starts at each position, one array for each order 1 to 5.
 

@@ -16,6 +16,7 @@ from classifier.corpus.run import Done
 from classifier.corpus.tally import Tally
 from classifier.decide import Result
 from classifier.pipeline import Classifier
+from classifier.safe import for_terminal
 from classifier.schema import Label, Language, Limits, Policy, PolicyError, Quality
 
 _EVERYTHING = Policy(keep=frozenset(Label))
@@ -224,7 +225,7 @@ def _labels(form: str, records: Sequence[Record], results: Sequence[Result]) -> 
     if form == "jsonl":
         return b"".join(formats.dump({"id": record.id, **result.as_dict()}) for record, result in pairs)
     return b"".join(
-        formats.plain("\n".join([f"{record.id}: {report.summary(result)}", *report.view(result), "", ""]))
+        formats.plain("\n".join([f"{for_terminal(record.id)}: {report.summary(result)}", *report.view(result), "", ""]))
         for record, result in pairs
     )
 

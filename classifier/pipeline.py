@@ -8,14 +8,17 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import features, model, segment, split, store
+from classifier import disguise, features, model, segment, split, store
 from classifier.decide import STEPS, Mark, Result, pool
+from classifier.disguise import Seen
+from classifier.reread import Explainer
 from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Language, Limits, Policy, Segments
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ class Classifier:
         self._policy = policy
         self._limits = limits
         self._language_id = language_id
+        self._explainer = Explainer(str(stored.folder), stored.manifest["sha256"], limits, language_id, _parts, stored.model)
 
     @classmethod
     def load(
@@ -83,9 +87,8 @@ class Classifier:
         The result of a document does not depend on the others. One whose reading fails is kept whole,
         and its `quality.unread` says so. Raises InputError, with the document's position, when one is no string.
         """
-        presets = self._stored.manifest["thresholds"]
         return [
-            Result(text, *read, self._policy, presets)
+            self._result(text, *read)
             for batch in batches(texts, self._limits)
             for text, read in zip(batch, self._read(batch), strict=True)
         ]
@@ -99,7 +102,7 @@ class Classifier:
         order = [LABELS.index(label) for label in sorted(LABELS)]
         out: list[NDArray[np.float64]] = []
         for batch in batches(texts, self._limits):
-            for text, read in zip(batch, self._read(batch), strict=True):
+            for text, (read, _) in zip(batch, self._read(batch), strict=True):
                 row = np.eye(1, len(LABELS))
                 if text:
                     sizes = np.diff([0, *read.cut.ends])
@@ -142,15 +145,23 @@ class Classifier:
             requires_fit=False,
         )
 
-    def _read(self, texts: list[str]) -> list[_Read]:
-        """Each document of a batch within the limits."""
-        if len(texts) == 1 and len(texts[0]) > self._limits.document_characters:
-            found = [self._in_parts(texts[0])]
+    def _result(self, text: str, read: _Read, seen: Seen | None) -> Result:
+        cut = replace(read.cut, ends=seen.original(read.cut.ends)) if seen else read.cut
+        presets = self._stored.manifest["thresholds"]
+        return Result(text, cut, read.scores, read.marks, self._policy, presets, seen, self._explainer)
+
+    def _read(self, texts: list[str]) -> list[tuple[_Read, Seen | None]]:
+        """Each document of a batch within the limits, as it is seen: that is what the segments are of."""
+        seen = disguise.read(texts)
+        shown = [own.text if own else text for own, text in zip(seen, texts, strict=True)]
+        if len(shown) == 1 and len(shown[0]) > self._limits.document_characters:
+            found = [self._in_parts(shown[0])]
         else:
-            found = self._tried(texts)
+            found = self._tried(shown)
         most = self._limits.document_segments
         return [
-            read if len(read.cut) <= most else _shortened(text, read, most) for text, read in zip(texts, found, strict=True)
+            (read if len(read.cut) <= most else _shortened(text, read, most), own)
+            for text, read, own in zip(shown, found, seen, strict=True)
         ]
 
     def _in_parts(self, text: str) -> _Read:

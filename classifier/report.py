@@ -9,6 +9,8 @@ from html import escape
 from typing import Any
 
 from classifier.decide import Result
+from classifier.safe import for_terminal
+from classifier.schema import BREAKS, Span
 
 _WIDTH = 90
 
@@ -27,30 +29,55 @@ def view(result: Result) -> Iterator[str]:
                 piece = f"{piece[: _WIDTH // 2]} … {piece[-_WIDTH // 2 :]}"
             undecided = span.label not in result.policy.keep
             mark = "-" if not span.kept else "?" if undecided else " "
-            yield f"{mark} {span.label:10} {span.language:5} {span.confidence:.2f}  {piece}"
+            yield f"{mark} {span.label:10} {span.language:5} {span.confidence:.2f}  {for_terminal(piece)}"
+
+
+def lines(result: Result) -> Iterator[list[Span]]:
+    """The spans of a result, a list a paragraph."""
+    spans = iter(result.spans)
+    for paragraph in result.paragraphs:
+        line = [next(spans)]
+        while line[-1].end < paragraph.end:
+            line.append(next(spans))
+        yield line
+
+
+def body(text: str, span: Span) -> tuple[int, int]:
+    """Where the text of a span begins and ends, but for the line breaks, and the blank lines, around it."""
+    piece = text[span.start : span.end]
+    lead = piece[: len(piece) - len(piece.lstrip())]
+    tail = piece[len(piece.rstrip()) :]
+    first = max((at + 1 for at, char in enumerate(lead) if char in BREAKS), default=0)
+    last = next((at for at, char in enumerate(tail) if char in BREAKS), len(tail))
+    return span.start + first, max(span.start + first, span.end - len(tail) + last)
 
 
 def summary(result: Result) -> str:
-    """One line on the document as a whole."""
+    """One line on the document as a whole, and what the marks of `view` mean."""
+    return f"{shares(result)} (- removed, ? kept because unsure)"
+
+
+def shares(result: Result) -> str:
+    """How much of the document is what, and what the policy does."""
     quality = result.quality
+    unread = f", {quality.unread:,} characters unread" if quality.unread else ""
     return (
         f"{quality.characters:,} characters, {quality.content_share:.0%} content; "
-        f"{result.policy.preset} keeps {quality.kept_share:.0%}, {quality.undecided_share:.0%} because unsure "
-        "(- removed, ? kept because unsure)"
+        f"{result.policy.preset} keeps {quality.kept_share:.0%}, {quality.undecided_share:.0%} because unsure{unread}"
     )
 
 
 def model_summary(info: Mapping[str, Any]) -> Iterator[str]:
     """What `classifier info` shows: where the model lies, what it was fitted on and measured at."""
     made = info["training"]
-    yield f"model      {info['folder']}"
+    yield f"model      {for_terminal(info['folder'])}"
     yield f"checksum   {next(iter(info['sha256'].values()))}"
     yield f"labels     {', '.join(info['labels'])}"
     yield f"languages  {', '.join(info['languages'])}"
     yield f"fitted on  {made['documents']:,} documents of {made['sites']:,} sites"
     for suite, row in info.get("figures", {}).get("suites", {}).items():
         yield (
-            f"figures    {suite:12} macro-F1 {row['macro_f1']:.3f}, content lost {row['content_lost']:.1%}, "
+            f"figures    {for_terminal(suite):12} macro-F1 {row['macro_f1']:.3f}, content lost {row['content_lost']:.1%}, "
             f"boilerplate kept {row['junk_kept']:.1%} ({row['units']:,} units)"
         )
 
@@ -61,33 +88,24 @@ def as_json(summary: Mapping[str, Any]) -> bytes:
 
 
 def page(summary: Mapping[str, Any]) -> bytes:
-    """A run's report as a page of HTML that loads nothing and runs nothing; text from documents is escaped."""
+    """A run's report as a page of HTML that loads nothing and runs nothing.
+
+    Text from documents is escaped, and its control, bidirectional and invisible characters are shown.
+    """
     run, speed, sites = summary["run"], summary["speed"], summary["sites"]
     parts = [
         f"<h1>classifier {escape(run['command'])}</h1>",
-        _table(
-            [
-                "documents",
-                "written",
-                "dropped",
-                "set aside",
-                "unread in part",
-                "characters",
-                "removed",
-                "documents/s",
-                "MB/s",
-                "seconds",
-            ],
-            [
-                [
-                    *(
-                        f"{summary[name]:,}"
-                        for name in ("documents", "written", "dropped", "set_aside", "unread", "characters")
-                    ),
-                    f"{summary['removed_share']:.1%}",
-                    *(f"{speed[name]:,}" for name in ("documents_a_second", "megabytes_a_second", "seconds")),
-                ]
-            ],
+        _figures(
+            {
+                **{
+                    name.replace("_", " "): f"{summary[name]:,}"
+                    for name in ("documents", "written", "dropped", "set_aside", "unread", "characters")
+                },
+                "removed": f"{summary['removed_share']:.1%}",
+                "documents a second": f"{speed['documents_a_second']:,}",
+                "MB a second": f"{speed['megabytes_a_second']:,}",
+                "seconds": f"{speed['seconds']:,}",
+            }
         ),
         "<h2>Labels</h2>",
         _table(
@@ -125,7 +143,7 @@ def page(summary: Mapping[str, Any]) -> bytes:
         _table(["times", "text"], [[f"{row['times']:,}", row["text"]] for row in summary["removed_strings"]]),
         "<h2>Decisions near the threshold</h2><p>A random sample. Where these are wrong, move --threshold or --policy.</p>",
         _table(
-            ["", "label", "probability", "threshold", "where", "text"],
+            ["decision", "label", "probability", "threshold", "where", "text"],
             [
                 [
                     "removed" if row["removed"] else "kept",
@@ -146,23 +164,60 @@ def page(summary: Mapping[str, Any]) -> bytes:
 _HEAD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>classifier: report of a run</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
-th, td { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8884; }
-td { overflow-wrap: anywhere; }
+:root { color-scheme: light dark; --paper: #fdfcfa; --ink: #1f2023; --quiet: #5c5f66; --line: #dcd9d3; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --paper: #16181c; --ink: #e3e4e6; --quiet: #a4a8af; --line: #34373d; }
+}
+body { margin: 0; background: var(--paper); color: var(--ink); font: .9375rem/1.5 system-ui, sans-serif; }
+main { max-width: 66rem; margin: 2rem auto 4rem; padding: 0 1.25rem; }
+h1 { font-size: 1.5rem; }
+h2 { font-size: 1.15rem; margin: 2.25rem 0 .25rem; }
+p { margin: .25rem 0; color: var(--quiet); overflow-wrap: anywhere; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 1rem; margin: 1.25rem 0; }
+dt { color: var(--quiet); font-size: .8125rem; }
+dd { margin: 0; font-size: 1.25rem; font-variant-numeric: tabular-nums; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; margin: .5rem 0; }
+th, td { text-align: start; vertical-align: top; padding: .3rem 1.5rem .3rem 0; border-bottom: 1px solid var(--line); }
+th { color: var(--quiet); font-size: .8125rem; font-weight: 600; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.long { min-width: 14rem; overflow-wrap: anywhere; }
+@media (max-width: 40rem) { th, td { padding-inline-end: .75rem; } }
+:focus-visible { outline: 2px solid; outline-offset: 2px; }
+@media print { body { font-size: 9pt; } tr { break-inside: avoid; } h2 { break-after: avoid; } }
 </style><main>
 """
+_NUMBER = re.compile(r"[\d,.]+%?")
+_LONG = 24  # characters: a cell with more is broken where it must be
+
+
+def _figures(figures: Mapping[str, str]) -> str:
+    return (
+        f"<dl>{''.join(f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>' for name, value in figures.items())}</dl>"
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that scrolls by itself where it is too wide, by keyboard too; a column of numbers stands to the right."""
     if not rows:
         return "<p>None.</p>"
-    first = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
-    return f"<table><thead><tr>{first}</tr></thead><tbody>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</tbody></table>"
+    kinds = [_kind([row[column] for row in rows]) for column in range(len(head))]
+    first = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(head, kinds, strict=True))
+    lines = ("".join(f"<td{kind}>{_cell(cell, kind)}</td>" for cell, kind in zip(row, kinds, strict=True)) for row in rows)
+    body = f"<thead><tr>{first}</tr></thead><tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>"
+    return f'<div class="wide" tabindex="0" role="group" aria-label="{escape(", ".join(head))}"><table>{body}</table></div>'
+
+
+def _kind(cells: Sequence[str]) -> str:
+    if all(map(_NUMBER.fullmatch, cells)):
+        return ' class="number"'
+    return ' class="long"' if max(map(len, cells)) > _LONG else ""
+
+
+def _cell(cell: str, kind: str) -> str:
+    return cell if "number" in kind else f"<bdi>{escape(for_terminal(cell))}</bdi>"
 
 
 def _share(part: int, whole: int) -> str:

@@ -6,7 +6,7 @@ modules import this one, and it imports only the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
@@ -47,6 +47,16 @@ class Decider(StrEnum):
     SITE = "site"
     LIMIT = "limit"
 
+
+# Reasons of an explanation that others know by name: what stands before any text; and the words' own part.
+BEFORE_READING = "before anything is read"
+OWN_WORDS = "its own words"
+_SAID = 3  # reasons to a side, and words, that a sentence can hold
+_HEADS = {
+    Decider.MODEL: "",
+    Decider.RULE: "A rule decided. The model by itself says ",
+    Decider.SITE: "What is known of the site decided. The model by itself says ",
+}
 
 LABELS: tuple[Label, ...] = tuple(Label)
 LANGUAGES: tuple[Language, ...] = tuple(Language)
@@ -185,6 +195,47 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a span has its label. Weights are logarithms of odds of `label` to `against`; one below 0 speaks against it.
+
+    words: what of the caller's own text weighs, as (start, end, text, weight); reasons: what was looked at, as (name,
+    weight), one a name; both in order of weight, whatever its sign. margin: the sum of the reasons, above 0 where the
+    model holds `label` for more probable. decided_by: as of the span; where a rule decided, the rest is what the model
+    says by itself, and where a limit did, there is none.
+    """
+
+    label: Label
+    against: Label
+    words: tuple[tuple[int, int, str, float], ...]
+    reasons: tuple[tuple[str, float], ...]
+    margin: float
+    decided_by: Decider = Decider.MODEL
+
+    @property
+    def heaviest(self) -> tuple[tuple[int, int, str, float], ...]:
+        """The few words that speak most for what the model says; none weighs less than a quarter of the first."""
+        sign = 1 if self.margin > 0 else -1
+        least = max((sign * weight for *_, weight in self.words), default=0.0) / 4
+        return tuple(word for word in self.words if 0 < least <= sign * word[-1])[:_SAID]
+
+    def __str__(self) -> str:
+        """In a sentence or two of plain English."""
+        if self.decided_by is Decider.LIMIT:
+            return "Kept unread: a limit was reached before it, or reading it failed."
+        sign = 1 if self.margin > 0 else -1
+        quoted = [f"“{' '.join(text.split())}”" for *_, text, _ in self.heaviest]
+        said = {OWN_WORDS: f"{OWN_WORDS} ({', '.join(quoted)})"} if quoted else {}
+        read = [(said.get(name, name), sign * weight) for name, weight in self.reasons if name != BEFORE_READING]
+        least = max((abs(weight) for _, weight in read), default=0) / 4  # a lesser reason is left unsaid
+        speak = [[name for name, weight in read if side * weight > least][:_SAID] for side in (1, -1)]
+        first, second = (self.label, self.against)[::sign]
+        out = f"{_HEADS[self.decided_by]}{first} rather than {second}"
+        out += f" because of {_listed(speak[0])}" if speak[0] else ""
+        out += f"; against it: {_listed(speak[1])}" if speak[1] else ""
+        return f"{out[0].upper()}{out[1:]}."
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """What a document is worth, for a decision to keep or drop it whole.
 
@@ -226,6 +277,10 @@ class Quality:
             "chinese_script": self.chinese_script,
             "worst": self.worst.as_dict() if self.worst else None,
         }
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 PRESETS = ("careful", "balanced", "thorough")

@@ -1,53 +1,56 @@
-"""A model folder to a model and back. The only module that touches joblib files.
+"""A model folder to a model and back. The only module that touches joblib.
 
-manifest.json   format, labels, features, thresholds, figures, and a checksum of each file
+manifest.json   format, labels, features, thresholds, figures, and checksums
 model.joblib    a dict of plain numeric arrays, uncompressed so that workers share its pages
-MODEL_CARD.md   rendered from the manifest, for people
+MODEL_CARD.md   rendered from the manifest, for people; never read
+
+**What is read**: format 3, made for the labels, languages and features of this very version. The two files
+may be links to regular files. A manifest without a checksum of itself is read as well: it was written before
+there was one. **What is refused**: any other format, older or newer, as ModelUnsupported; everything else that
+differs from what `save` writes as ModelDamaged. No other exception leaves `load`, and nothing that a file
+holds can run, because nothing here unpickles: see `arrays`.
+
+**What the checksums promise**: a folder that was damaged is found. They do not say who wrote it: whoever
+changes the arrays can write checksums that agree, and such a model labels as its author likes. It can
+do no more: types, shapes and values are held to the bounds within which labelling is exact and raises nothing.
+
+**While it is used**: the checksum is over the bytes that are parsed, and what is memory-mapped is compared with
+them. A program that later writes into the file in place changes labels, for any 64 bits are a valid row of
+weights, and one that shortens it kills its readers, as with any mapped file. `save` never does: it renames.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import joblib
 import numpy as np
-from joblib.numpy_pickle import NumpyUnpickler
 from numpy.typing import NDArray
 
-from classifier import features
+from classifier import arrays, features
+from classifier import manifest as manifests
 from classifier.context import INPUTS
-from classifier.model import Model, Network
-from classifier.schema import (
-    LABELS,
-    LANGUAGES,
-    LAYOUTS,
-    PRESETS,
-    Limits,
-    ModelDamaged,
-    ModelError,
-    ModelNotFound,
-    ModelUnsupported,
-)
+from classifier.model import HIDDEN_LIMIT, HIDDEN_TOTAL, Model, Network
+from classifier.schema import LABELS, LANGUAGES, Limits, ModelDamaged, ModelNotFound, ModelUnsupported
 
-FORMAT = 3
+FORMAT = manifests.FORMAT
 ARRAYS = "model.joblib"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
 
-# All that a dict of plain arrays needs; a file that names anything else is refused unread.
-_ALLOWED = {
-    ("joblib.numpy_pickle", "NumpyArrayWrapper"),
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
-}
+# Scales and biases of the shipped model stay below 500. So bounded, no sum overflows and no logit is NaN.
+_LARGEST = 1e6
+_LANES = np.uint64(0x00FF00FF00FF00FF)  # where the four 8-bit weights of a bucket lie
+_AGAIN = "restore the folder or train again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def default_folder() -> Path:
 
 
 def load(folder: str | os.PathLike[str] | None = None, limits: Limits | None = None) -> Stored:
-    """Reads and verifies a model folder; its arrays stay memory-mapped.
+    """Reads and verifies a model folder; its weights stay memory-mapped.
 
     Raises ModelNotFound where there is no model, ModelDamaged where a file differs from the
     manifest or holds what a model may not, ModelUnsupported where it was made for other code.
@@ -75,49 +78,27 @@ def load(folder: str | os.PathLike[str] | None = None, limits: Limits | None = N
     path = Path(folder) if folder is not None else default_folder()
     limits = limits or Limits()
     manifest = _manifest(path, limits)
-    _supported(path, manifest)
-    arrays = _arrays(path, manifest, limits)
-    return Stored(_model(path, arrays, manifest), manifest, path)
+    return Stored(_model(path, manifest, limits), manifest, path)
 
 
 def _manifest(path: Path, limits: Limits) -> dict[str, Any]:
     file = path / MANIFEST
     try:
-        raw = _read(file, limits)
+        with _open(file, min(manifests.MOST_BYTES, limits.model_bytes)) as stream:
+            raw = _read(stream)
     except FileNotFoundError:
         raise ModelNotFound(f"no model at {path}: {MANIFEST} is missing; pass a folder that training/train.py wrote") from None
-    except OSError as error:
-        raise ModelNotFound(f"cannot read {file}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # a path may hold what no file system takes
+        raise ModelNotFound(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
     try:
-        manifest = json.loads(raw)
+        manifest = manifests.parse(raw)
+        manifests.supported(manifest, features.fingerprint())
+        manifests.check(manifest, ARRAYS, MANIFEST, features.BUCKET_BITS)
+    except ModelUnsupported as error:
+        raise ModelUnsupported(f"{file}: {error}") from None
     except ValueError as error:
-        raise ModelDamaged(f"{file} is no JSON ({error}): restore the folder or train again") from error
-    if not isinstance(manifest, dict):
-        raise ModelDamaged(f"{file} holds a {type(manifest).__name__}, not an object: restore the folder or train again")
+        raise ModelDamaged(f"{file} is not what this package writes: {error}; {_AGAIN}") from error
     return manifest
-
-
-def _supported(path: Path, manifest: Mapping[str, Any]) -> None:
-    wanted: dict[str, Any] = {
-        "format": FORMAT,
-        "labels": [str(label) for label in LABELS],
-        "languages": [str(language) for language in LANGUAGES],
-        "fingerprint": features.fingerprint(),
-    }
-    for key, value in wanted.items():
-        if manifest.get(key) != value:
-            raise ModelUnsupported(
-                f"{path / MANIFEST}: {key} is {manifest.get(key)!r}, this version needs {value!r}: "
-                "train the model again, or install the version that made it"
-            )
-    try:
-        for preset in PRESETS:
-            for layout in LAYOUTS:
-                for language in LANGUAGES:
-                    for label in LABELS[1:]:
-                        float(manifest["thresholds"][preset][layout][language][label])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelDamaged(f"{path / MANIFEST}: thresholds are incomplete ({error!r}): train again") from error
 
 
 def checksum(file: Path) -> str:
@@ -125,58 +106,49 @@ def checksum(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _read(file: Path, limits: Limits) -> bytes:
-    with file.open("rb") as stream:
-        raw = stream.read(limits.model_bytes + 1)
-    if len(raw) > limits.model_bytes:
-        raise ModelDamaged(f"{file} is larger than {limits.model_bytes} bytes: this is no model of this package")
-    return raw
+def _open(file: Path, most: int) -> BinaryIO:
+    """A regular file of so many bytes at most. Raises OSError, or ModelDamaged for anything else."""
+    # Without waiting, or a pipe in the file's place would wait for a writer. Path.open() takes no opener.
+    stream = open(file, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    found = os.fstat(stream.fileno())
+    if stat.S_ISREG(found.st_mode) and found.st_size <= most:
+        return stream
+    stream.close()
+    what = f"larger than {most:,} bytes" if stat.S_ISREG(found.st_mode) else "no regular file"
+    raise ModelDamaged(f"{file} is {what}: this is no model of this package")
+
+
+def _read(stream: BinaryIO) -> bytes:
+    return stream.read(os.fstat(stream.fileno()).st_size)  # not to its end, which some files do not have
 
 
 def _arrays(path: Path, manifest: Mapping[str, Any], limits: Limits) -> dict[str, NDArray[Any]]:
+    """The arrays by name, read-only, over the mapped file; nothing is known of their shapes and values yet."""
     file = path / ARRAYS
     try:
-        digest = hashlib.sha256(_read(file, limits)).hexdigest()
+        with _open(file, limits.model_bytes) as stream:
+            raw = _read(stream)
+            digest, promised = hashlib.sha256(raw).hexdigest(), manifest["sha256"][ARRAYS]
+            if digest != promised:
+                raise ModelDamaged(f"{file} has checksum {digest[:16]}…, the manifest promises {promised[:16]}…: {_AGAIN}")
+            places = arrays.places(raw)
+            mapped = mmap.mmap(stream.fileno(), len(raw), access=mmap.ACCESS_READ)
     except OSError as error:
-        raise ModelDamaged(f"cannot read {file}: {error.strerror}; restore the folder or train again") from error
-    promised = manifest.get("sha256", {})
-    promised = promised.get(ARRAYS) if isinstance(promised, dict) else None
-    if digest != promised:
-        raise ModelDamaged(
-            f"{file} has checksum {digest[:16]}…, the manifest promises {str(promised)[:16]}…: restore the folder"
-        )
-    with file.open("rb") as stream:
-        try:
-            loaded = _PlainArrays(str(file), stream, ensure_native_byte_order=False, mmap_mode="r").load()
-        except ModelError:
-            raise
-        except Exception as error:  # whatever a pickle can raise
-            raise ModelDamaged(f"{file} cannot be read ({error}): restore the folder or train again") from error
-    if not isinstance(loaded, dict) or not all(isinstance(a, np.ndarray) and a.dtype.kind in "iuf" for a in loaded.values()):
-        raise ModelDamaged(f"{file} holds something other than named numeric arrays: restore the folder or train again")
-    return loaded
+        raise ModelDamaged(f"cannot read {file}: {error.strerror}; {_AGAIN}") from error
+    except ValueError as error:
+        raise ModelDamaged(f"{file} cannot be read: {error}; {_AGAIN}") from error
+    if mapped[:] != raw:
+        raise ModelDamaged(f"{file} was changed while it was read: load it again")
+    return {name: np.ndarray(place.shape, place.kind, mapped, place.offset) for name, place in places.items()}
 
 
-class _PlainArrays(NumpyUnpickler):  # type: ignore[misc]
-    """joblib's reader, which can build arrays and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise ModelDamaged(f"{self.filename} asks for {module}.{name}, which no model needs: do not trust this file")
-        return super().find_class(module, name)
-
-
-def _model(path: Path, arrays: dict[str, NDArray[Any]], manifest: Mapping[str, Any]) -> Model:
-    units = int(arrays["hidden_bias"].shape[-1]) if "hidden_bias" in arrays and arrays["hidden_bias"].ndim else 0
+def _model(path: Path, manifest: Mapping[str, Any], limits: Limits) -> Model:
+    found = _arrays(path, manifest, limits)
+    file = path / ARRAYS
+    units = found["hidden_bias"].shape[-1] if "hidden_bias" in found and found["hidden_bias"].ndim else 0
     count, labels = len(LANGUAGES), len(LABELS)
-    bits = manifest.get("bucket_bits")
-    if bits != features.BUCKET_BITS:
-        raise ModelDamaged(
-            f"{path / MANIFEST}: bucket_bits is {bits!r}, this version reads {features.BUCKET_BITS}: train again"
-        )
-    buckets = 1 << features.BUCKET_BITS
     shapes = {
-        "weights": (count, buckets),
+        "weights": (count, 1 << features.BUCKET_BITS),
         "scale": (count,),
         "bias": (count, labels),
         "hidden": (count, INPUTS, units),
@@ -186,18 +158,49 @@ def _model(path: Path, arrays: dict[str, NDArray[Any]], manifest: Mapping[str, A
         "out_scale": (count, labels),
         "out_bias": (count, labels),
     }
-    found = {name: array.shape for name, array in arrays.items()}
-    if found != shapes:
-        wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
-        raise ModelDamaged(f"{path / ARRAYS}: {', '.join(wrong)} missing, unknown or of another shape than this version reads")
-    networks = tuple(
-        Network(**{field.name: np.asarray(arrays[field.name][row], _kind(field.name)) for field in fields(Network)})
-        for row in range(count)
+    shaped = {name: array.shape for name, array in found.items()}
+    if shaped != shapes:
+        wrong = sorted(name for name in shapes.keys() | shaped.keys() if shapes.get(name) != shaped.get(name))
+        raise ModelDamaged(
+            f"{file}: {manifests.shown(wrong)} missing, unknown or of another shape than this version reads; {_AGAIN}"
+        )
+    if any((array.dtype == np.uint64) != (name == "weights") for name, array in found.items()):
+        raise ModelDamaged(f"{file}: an array is of another type than this version reads; {_AGAIN}")
+    # Copies, but for the weights: all else is small, and what is verified then cannot change any more.
+    with np.errstate(over="ignore"):
+        network = {field.name: found[field.name].astype(_kind(field.name)) for field in fields(Network)}
+    model = Model(
+        found["weights"],
+        found["scale"].astype(np.float64),
+        found["bias"].astype(np.float64),
+        tuple(Network(**{name: array[row] for name, array in network.items()}) for row in range(count)),
     )
-    if not all(np.isfinite(arrays[name]).all() for name in shapes):
-        raise ModelDamaged(f"{path / ARRAYS}: a weight is not finite; train again")
-    # As plain arrays: still memory-mapped, without the cost of the subclass at every look.
-    return Model(np.asarray(arrays["weights"]), np.asarray(arrays["scale"]), np.asarray(arrays["bias"]), networks)
+    if fault := _unsound(model):
+        raise ModelDamaged(f"{file}: {fault}; {_AGAIN}")
+    return model
+
+
+def _unsound(model: Model) -> str:
+    """What of a model's values breaks what `model` relies on; empty where nothing does."""
+    if (model.weights & ~_LANES).any() or model.weights[:, 0].any():
+        return "a weight has more than 8 bits, or bucket 0 is not neutral"
+    for network in model.networks:
+        whole: list[NDArray[Any]] = [network.hidden, network.out]
+        scales: list[NDArray[Any]] = [model.scale, network.hidden_scale, network.out_scale]
+        small = [*scales, model.bias, network.hidden_bias, network.out_bias]
+        if not all(np.isfinite(array).all() for array in whole + small):
+            return "a number is not finite"
+        if any((array != np.rint(array)).any() for array in whole):
+            return "a weight of the network is no whole number"
+        if any((array <= 0).any() for array in scales):
+            return "a scale is not above 0"
+        if any((np.abs(array) > _LARGEST).any() for array in small):
+            return f"a scale or bias is larger than {_LARGEST:,.0f}"
+        if np.abs(network.hidden).sum(0, np.float64).max(initial=0) > HIDDEN_TOTAL:
+            return f"the weights of a hidden unit come to more than {HIDDEN_TOTAL}, beyond which sums are not exact"
+        if np.abs(network.out).sum(0).max(initial=0) * HIDDEN_LIMIT > 2**53:
+            return "the weights of a label are too large for exact sums"
+    return ""
 
 
 def _kind(name: str) -> type[np.floating[Any]]:
@@ -211,15 +214,17 @@ def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, An
     manifest: everything but the format, labels, languages, fingerprint and checksums, which
     are added here. card: the text of the model card. Returns the folder.
     """
+    import joblib  # only here, where a file is written: reading needs none of it
+
     target = Path(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        arrays: dict[str, NDArray[Any]] = {"weights": model.weights, "scale": model.scale, "bias": model.bias}
+        columns: dict[str, NDArray[Any]] = {"weights": model.weights, "scale": model.scale, "bias": model.bias}
         for field in fields(Network):
-            arrays[field.name] = np.stack([getattr(network, field.name) for network in model.networks])
-        joblib.dump({name: _compact(array) for name, array in arrays.items()}, staging / ARRAYS, compress=0)
-        full = {
+            columns[field.name] = np.stack([getattr(network, field.name) for network in model.networks])
+        joblib.dump({name: _compact(column) for name, column in columns.items()}, staging / ARRAYS, compress=0)
+        full: dict[str, Any] = {
             "format": FORMAT,
             "labels": [str(label) for label in LABELS],
             "languages": [str(language) for language in LANGUAGES],
@@ -228,6 +233,7 @@ def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, An
             **manifest,
             "sha256": {ARRAYS: checksum(staging / ARRAYS)},
         }
+        full["sha256"][MANIFEST] = manifests.seal(json.loads(json.dumps(full, allow_nan=False)), MANIFEST)
         (staging / MANIFEST).write_text(json.dumps(full, indent=1, ensure_ascii=False) + "\n", "utf-8")
         (staging / CARD).write_text(card, "utf-8")
         staging.chmod(0o755)

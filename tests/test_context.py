@@ -81,3 +81,16 @@ def test_a_segment_said_twice_in_its_document_is_marked():
     again = inputs(["Share this page\nThe harbour is open.\nShare this page"])
     once = inputs(["Share this page\nThe harbour is open.\nRead the rules"])
     assert (again[0] != once[0]).any()
+
+
+def test_every_input_has_one_group_and_no_group_is_empty():
+    assert len(context.groups()) == context.INPUTS
+    assert set(context.groups()) == set(context.Group)
+
+
+def test_inputs_of_what_stands_before_do_not_see_what_stands_behind():
+    grouped = np.array(context.groups())
+    made = [inputs([text]) for text in ("One. Two.\nThree.", "One. Two.\nBuy it now!")]
+    for group, same in ((context.Group.BEFORE, True), (context.Group.WORDS, True), (context.Group.BEHIND, False)):
+        columns = [rows[0][grouped == group] for rows in made]
+        assert np.array_equal(*columns) is same

@@ -125,6 +125,96 @@ def test_a_paragraph_has_the_label_of_most_of_its_characters():
     ]
 
 
+def test_a_line_break_stays_where_any_of_its_line_does_and_goes_with_the_whole_line():
+    ends = [("Read on. ", 0, 0, (0, 0, 0, 1)), ("Buy\n", 0, 0, PROMO), ("Two.", 1, 0, CONTENT)]
+    assert kept(make(ends))[:3] == [("Read on. ", "navigation", False), ("Buy", "promo", False), ("\n", "promo", False)]
+    assert kept(make(ends, Policy(keep={"navigation"})))[2] == ("\n", "promo", True)
+
+
+def test_a_line_break_takes_the_label_nearest_to_content_and_the_surest_span_of_it():
+    result = make(
+        [("© A. ", 0, 0, (0, 0, 0.7, 0.3)), ("© B. ", 0, 1, LEGAL), ("Menu\n", 0, 0, (0, 0, 0, 1)), ("Two.", 1, 0, CONTENT)]
+    )
+    last = result.spans[3]
+    assert (last.start, last.end, last.label, last.language, last.confidence) == (14, 15, "legal", "zh", 1)
+
+
+@pytest.mark.parametrize("blanks", [" ", "\t\u3000", "\xa0", ""])
+def test_only_a_line_break_is_parted_from_boilerplate_not_blanks_behind_it(blanks):
+    assert [text for text, *_ in kept(make([("One. ", 0, 0, CONTENT), (f"Buy{blanks}", 0, 0, PROMO)]))] == [
+        "One. ",
+        f"Buy{blanks}",
+    ]
+
+
+def test_no_line_break_is_parted_from_content_or_from_a_span_of_white_space():
+    assert len(make([("Buy. ", 0, 0, PROMO), ("One.\n", 0, 0, CONTENT)]).spans) == 2
+    assert len(make([("One. ", 0, 0, CONTENT), (" \n", 0, 0, PROMO)]).spans) == 2
+
+
+def test_a_paragraph_has_language_and_confidence_of_most_of_its_characters():
+    parts = [("Buy now ", 0, 0, PROMO), ("立即购买", 0, 1, (0.3, 0.7, 0, 0)), ("OK", 0, 0, CONTENT)]
+    [line] = make(parts).paragraphs
+    assert (line.start, line.end, line.label, line.language) == (0, 14, "promo", "en")
+    assert line.confidence == round((0.9 * 6 + 0.7 * 4) / 10, 4)
+
+
+def test_the_confidence_of_a_paragraph_is_rounded_to_four_places():
+    [line] = make([("Buy now. ", 0, 0, PROMO), ("买吧", 0, 1, (0.2, 0.8, 0, 0)), ("再买一次吧", 0, 2, PROMO)]).paragraphs
+    assert line.confidence == round((0.9 * 12 + 0.8 * 2) / 14, 4) == 0.8857
+
+
+def test_a_paragraph_of_white_space_and_nothing_to_see_has_a_confidence():
+    assert make([("  ", 0, 0, PROMO), ("  ", 0, 1, (0.3, 0.7, 0, 0))]).paragraphs[0].confidence == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [("Buy now ", False), ("Buy", False), ("No", True), ("N", True)],
+    ids=["less", "more by one", "as much", "most"],
+)
+def test_a_paragraph_is_kept_when_most_of_it_is_and_a_tie_goes_to_its_first_span(text, stays):
+    [line] = make([("OK", 0, 0, CONTENT), (text, 0, 0, PROMO)]).paragraphs
+    assert line.kept is stays
+    [line] = make([(text, 0, 0, PROMO), ("OK", 0, 0, CONTENT)]).paragraphs
+    assert line.kept is (stays and len(text) < 2)
+
+
+def test_decisions_near_their_threshold_are_listed_with_the_distance_from_it():
+    parts = [("One. ", 0, 0, CONTENT), ("Buy. ", 0, 0, (0.25, 0.75, 0, 0)), ("© 2026", 0, 0, (0.33, 0, 0.67, 0))]
+    result = make(parts)
+    near = [(start, end, label, removal) for start, end, label, removal, _ in result.near_threshold(0.06)]
+    assert near == [(5, 10, "promo", 0.75), (10, 16, "legal", 0.67)]
+    assert [round(margin, 4) for *_, margin in result.near_threshold(0.06)] == [0.05, -0.03]
+    assert [start for start, *_ in result.near_threshold(0.04)] == [10]
+
+
+def test_a_result_without_characters_has_no_decision_near_a_threshold():
+    assert (
+        Result("", Segments([], [], []), np.zeros((0, 4), np.uint16), np.zeros(0, np.uint8), Policy(), PRESET).near_threshold(1)
+        == []
+    )
+
+
+def test_a_result_is_a_json_object_of_spans_paragraphs_and_quality():
+    result = make([("One. ", 0, 0, CONTENT), ("Buy\n", 0, 0, PROMO)])
+    assert result.as_dict() == {
+        "spans": [span.as_dict() for span in result.spans],
+        "paragraphs": [span.as_dict() for span in result.paragraphs],
+        "quality": result.quality.as_dict(),
+    }
+
+
+def test_a_segment_as_long_as_prose_is_prose_and_a_share_as_large_as_allowed_is_an_article():
+    assert layout(np.array([80, 1]), np.zeros(2, int)) is Layout.ARTICLE
+    assert layout(np.array([40, 120]), np.zeros(2, int)) is Layout.ARTICLE
+    assert layout(np.array([41, 120]), np.zeros(2, int)) is Layout.PAGE
+
+
+def test_a_segment_of_one_character_has_its_own_probabilities():
+    assert make([("x", 0, 0, (0.3, 0.7, 0, 0))]).spans[0].confidence == 0.7
+
+
 def test_quality_counts_characters_without_spaces():
     quality = make([("One two. ", 0, 0, CONTENT), ("Buy", 0, 0, PROMO)]).quality
     assert (quality.characters, quality.content_characters, quality.kept_share) == (10, 7, 0.7)

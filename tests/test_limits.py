@@ -26,7 +26,7 @@ def test_a_bound_that_is_no_number_above_0_is_refused_by_name(name, value):
 
 
 @given(most=st.integers(1, 70))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_behind_the_last_segment_allowed_text_is_kept_and_flagged(clf, most):
     whole, result = clf.label(LINES), Classifier.load(limits=Limits(document_segments=most)).label(LINES)
     read = result.segments.ends[:most]

@@ -22,7 +22,7 @@ TEXTS = [
 
 
 @given(text=ANY_TEXT)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_spans_and_paragraphs_tile_any_text_and_the_kept_ones_are_the_clean_text(clf, text):
     result = clf.label(text)
     for pieces in (result.spans, result.paragraphs):
@@ -34,20 +34,20 @@ def test_spans_and_paragraphs_tile_any_text_and_the_kept_ones_are_the_clean_text
 
 @pytest.mark.slow
 @given(text=st.text(st.characters(exclude_categories=()), max_size=5000))
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 def test_spans_tile_long_text_too(clf, text):
     result = clf.label(text)
     assert [0, *(span.end for span in result.spans)] == [*(span.start for span in result.spans), len(text)]
 
 
 @given(texts=st.lists(ANY_TEXT, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_document_is_labelled_alike_alone_and_in_any_batch(clf, texts):
     assert [result.spans for result in clf.label_many(texts)] == [clf.label(text).spans for text in texts]
 
 
 @given(text=ANY_TEXT, longest=st.integers(1, 80))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_document_read_in_parts_is_tiled_too_and_keeps_its_lines(clf, text, longest):
     result = Classifier.load(limits=Limits(document_characters=longest)).label(text)
     for pieces in (result.spans, result.paragraphs):

@@ -60,7 +60,7 @@ WORDS = "Jim Mara the port Subscribe now lowerUpper 港口 said Today .".split()
 
 
 @given(texts=st.lists(st.lists(st.sampled_from(WORDS), min_size=4, max_size=14).map(" ".join), min_size=2, max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_words_at_either_end_of_a_document_say_nothing_of_its_neighbours(model, texts):
     assert places(model, texts) == [places(model, [text])[0] for text in texts]
 
@@ -73,7 +73,7 @@ def test_a_cut_without_a_find_comes_back_as_it_was(model):
 
 
 @given(text=ANY_TEXT)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_cuts_are_only_added_and_leave_visible_text_on_both_sides(model, text):
     before = segment.cut(text)
     after = split.split(model, [text], [before])[0]

@@ -1,13 +1,17 @@
 import json
 import mmap
 import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 
-from classifier import Classifier, store
-from classifier.schema import ModelDamaged, ModelNotFound, ModelUnsupported
+from classifier import Classifier, manifest, store
+from classifier.schema import Limits, ModelDamaged, ModelNotFound, ModelUnsupported
 
 
 @pytest.fixture
@@ -19,7 +23,10 @@ def folder(tmp_path):
 
 def rewrite(folder, **changes):
     file = folder / store.MANIFEST
-    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **changes}), "utf-8")
+    said = {**json.loads(file.read_text("utf-8")), **changes}
+    if isinstance(said["sha256"], dict):
+        said["sha256"] = {**said["sha256"], store.MANIFEST: manifest.seal(said, store.MANIFEST)}
+    file.write_text(json.dumps(said), "utf-8")
 
 
 def forge(folder, value):
@@ -49,7 +56,7 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("position", [0, 200, 100_000, -1])
-def test_one_flipped_bit_is_found(folder, position):
+def test_a_flipped_bit_of_the_arrays_is_named_by_checksum(folder, position):
     raw = bytearray((folder / store.ARRAYS).read_bytes())
     raw[position] ^= 1
     (folder / store.ARRAYS).write_bytes(raw)
@@ -104,7 +111,7 @@ def test_a_save_that_fails_leaves_the_old_model(folder, monkeypatch):
     def fail(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(store.joblib, "dump", fail)
+    monkeypatch.setattr(joblib, "dump", fail)
     with pytest.raises(OSError, match="disk full"):
         store.save(folder, stored.model, {}, "")
     monkeypatch.undo()
@@ -120,3 +127,77 @@ def test_a_saved_model_reads_back_the_same(folder, tmp_path):
     store.save(tmp_path / "twice", once.model, kept, "card")
     assert (tmp_path / "once" / store.ARRAYS).read_bytes() == (tmp_path / "twice" / store.ARRAYS).read_bytes()
     assert np.array_equal(once.model.weights, stored.model.weights)
+
+
+# The shipped model of version 0.1.0, its weights neutral but for the n-grams of the sample document. Never made anew:
+# a change of the format must go on reading it, or refuse it in words, and bring a frozen copy of its own.
+FROZEN = Path(__file__).parent / "examples" / "model_format_3.tar.xz"
+FROZEN_LABELS = [
+    (0, 15, "navigation", False),
+    (15, 36, "navigation", False),
+    (36, 77, "content", True),
+    (77, 966, "content", True),
+    (966, 1067, "promo", False),
+    (1067, 1069, "content", True),
+    (1069, 1089, "promo", False),
+    (1089, 1192, "legal", False),
+]
+
+
+@pytest.fixture
+def frozen(tmp_path):
+    with tarfile.open(FROZEN) as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "model_format_3"
+
+
+def test_a_frozen_model_of_format_3_labels_as_it_did_or_is_told_apart_by_its_features(frozen, flattened):
+    made_for = json.loads((frozen / store.MANIFEST).read_bytes())["fingerprint"]
+    if made_for == store.features.fingerprint():
+        spans = Classifier.load(frozen).label(flattened).spans
+        assert [(span.start, span.end, span.label.value, span.kept) for span in spans] == FROZEN_LABELS
+    else:
+        with pytest.raises(ModelUnsupported, match="fingerprint"):
+            store.load(frozen)
+
+
+@pytest.mark.parametrize("claimed", [1, 2, 4, "3", 3.0, True, None])
+def test_a_frozen_model_that_claims_another_format_is_refused_with_what_to_do(frozen, claimed):
+    rewrite(frozen, format=claimed)
+    with pytest.raises(ModelUnsupported, match="train the model again, or install the version that made it"):
+        store.load(frozen)
+
+
+def test_a_manifest_without_a_checksum_of_itself_is_read(frozen):
+    said = json.loads((frozen / store.MANIFEST).read_bytes())
+    del said["sha256"][store.MANIFEST]
+    (frozen / store.MANIFEST).write_text(json.dumps(said), "utf-8")
+    assert store.load(frozen).manifest == said
+
+
+def test_a_manifest_that_was_edited_by_hand_is_refused(frozen):
+    file = frozen / store.MANIFEST
+    text = file.read_text("utf-8")
+    assert '"promo": 0.935' in text
+    file.write_text(text.replace('"promo": 0.935', '"promo": 0.035'), "utf-8")
+    with pytest.raises(ModelDamaged, match="other than when it was written"):
+        store.load(frozen)
+
+
+def test_a_model_larger_than_allowed_is_refused(folder):
+    with pytest.raises(ModelDamaged, match="larger than 3,000,000 bytes"):
+        store.load(folder, Limits(model_bytes=3_000_000))
+    size = (folder / store.ARRAYS).stat().st_size
+    assert store.load(folder, Limits(model_bytes=size)).model.bits == 17
+
+
+def test_figures_that_no_reader_takes_are_not_written(folder, tmp_path):
+    stored = store.load(folder)
+    with pytest.raises(ValueError, match="JSON"):
+        store.save(tmp_path / "new", stored.model, {"figures": {"data": float("nan")}}, "")
+    assert not (tmp_path / "new").exists()
+
+
+def test_reading_a_model_needs_no_joblib():
+    code = "import sys; from classifier import store; store.load(); print('joblib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
