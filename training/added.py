@@ -64,7 +64,7 @@ def summary(documents: Sequence[data.Document], by: str) -> str:
 
 def classifier(model: Model, thresholds: choose.Thresholds) -> Classifier:
     """A model that lies in no folder yet, ready to label."""
-    manifest: dict[str, Any] = {"thresholds": thresholds}
+    manifest: dict[str, Any] = {"thresholds": thresholds, "sha256": {}}
     return Classifier(Stored(model, manifest, Path("not saved")), Policy(), Limits())
 
 

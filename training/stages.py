@@ -205,7 +205,8 @@ def fit_heads(
         raise InputError("the units hold one label only; a classifier needs at least two")
     say(f"first stage: {len(grams.label)} labelled segments")
     wanted = [*folds, ALL]
-    workers = joblib.Parallel(n_jobs=min(len(wanted), os.cpu_count() or 1), return_as="generator")
+    # Also of one: a first stage from another process is written with other bytes than one of this process.
+    workers = joblib.Parallel(n_jobs=min(FOLDS + 1, os.cpu_count() or 1), return_as="generator")
     found = workers(joblib.delayed(fit.fit_heads)(grams, grams.fold != number, settings, start) for number in wanted)
     heads = {}
     for number, head in zip(wanted, found, strict=True):
