@@ -136,6 +136,14 @@ def test_a_base_that_is_no_model_is_refused_before_the_fit(tmp_path, capsys):
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.usefixtures("fitted")
+def test_a_base_that_knows_what_is_added_is_named(tmp_path, capsys):
+    assert train.main(arguments(tmp_path)) == 0
+    assert "flatter" not in capsys.readouterr().err
+    assert train.main([*arguments(tmp_path), "--base", str(tmp_path / "model")]) == 0
+    assert "flatter" in capsys.readouterr().err
+
+
 @pytest.fixture
 def toy(monkeypatch):
     """Few texts of our own, rows of a few sites, and settings that fit in seconds."""

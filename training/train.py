@@ -76,25 +76,30 @@ def train(
     """
     say = stages.Clock()
     documents = added.read(sources)
+    if sources and not documents:
+        raise InputError(f"nothing to fit on in {', '.join(map(str, sources))}: every document is empty or for evaluation only")
     sites = len({document.site for document in documents})
     if not shipped and sites < 2:
         raise InputError(
             f"{sites} site in the training data: probabilities are calibrated on unseen sites, so name at least two"
         )
     checked = [*measured, *(path for source in sources if source.is_dir() for path in data.files(source, "dev"))]
-    before = Classifier.load(base) if documents and shipped else None  # first: a base that is refused costs no fit
+    # What cannot be read is refused before the fit, not after.
+    asked = data.read(checked)
+    before = Classifier.load(base) if documents and shipped else None
     held_out, folds = added.folds(documents, stages.FOLDS)
+    digests = data.digest([path for source in sources for path in data.training_files(source)])
     if documents:
         say(added.summary(documents, held_out))
-    fitted = stages.fit_stages(
-        documents, folds, settings, stages.known_rows(shipped, bool(documents)) if shipped else None, say
-    )
-    for source in sources:
-        fitted.training["data"].update(data.digest(data.training_files(source)))
+    if before and {*before.info["training"].get("data", {}).values()} & {*digests.values()}:
+        say("the base was fitted on some of what is added: its figures there flatter it")
+    known = stages.known_rows(shipped, bool(documents)) if shipped else None
+    fitted = stages.fit_stages(documents, folds, settings, known, say)
+    fitted.training["data"].update(digests)
     manifest: dict[str, Any] = {"thresholds": fitted.thresholds, "training": fitted.training, "figures": {}}
     after = added.classifier(fitted.model, fitted.thresholds)
     if checked:
-        manifest["figures"] = {"data": data.digest(checked), "suites": evaluate.report(data.read(checked), after)}
+        manifest["figures"] = {"data": data.digest(checked), "suites": evaluate.report(asked, after)}
         print(evaluate.table(manifest["figures"]["suites"]))
     refused = False
     report: dict[str, Any] = {}
@@ -109,9 +114,7 @@ def train(
     if report:
         changes.save(report, target / changes.FILE)
     if refused:
-        say(
-            f"worse than the model before: {output} is as it was. The new model is in {target}; --accept-worse writes it anyway"
-        )
+        say(f"worse than the base: {output} is as it was, the new model is in {target}; --accept-worse writes it anyway")
     else:
         say(f"wrote {output}")
     return not refused
