@@ -128,7 +128,8 @@ def _first_stage(
         grams = rows.join(known.grams, grams)
     # Where our own texts were read before, only documents ask for a first stage that does not know their fold.
     needed = np.unique(folds).tolist() if known and known.own else list(range(FOLDS))
-    start = known.start if known else None
+    # Where they were not, no search may begin at a model that knows them.
+    start = known.start if known and known.own else None
     # With nothing beside the rows, what they gave before is what they give.
     heads = {ALL: start} if start and not needed else fit_heads(grams, settings, say, needed, start)
 
