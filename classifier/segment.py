@@ -292,6 +292,8 @@ def _opens(text: str, start: int, at: int) -> bool:
 
 def _cap(text: str, ends: list[int], longest: int) -> list[int]:
     """Cuts what is longer than the limit, at white space where there is some."""
+    if np.diff(ends, prepend=0).max(initial=0) <= longest:
+        return ends
     out: list[int] = []
     start = 0
     for end in ends:

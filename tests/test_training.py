@@ -94,7 +94,7 @@ def test_the_shipped_feature_rows_give_the_shipped_model_again(tmp_path):
         ("[", "no JSON"),
         ("[]", "needs a string"),
         ('{"text": "a", "units": [[0, 2, "promo"]]}', "is not"),
-        ('{"text": "a", "units": [[0, 1, "spam"]]}', "is not"),
+        ('{"text": "a", "units": [[0, 1, "spam"]]}', "declare it"),
         ('{"text": "a", "units": [[0]]}', "is not"),
     ],
 )

@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         tiled = [path for path in options.files if cuts.is_tiled(path)]
-        documents = data.read([path for path in options.files if path not in tiled])
         classifier = Classifier.load(options.model, policy=Policy(options.policy))
+        documents = data.read([path for path in options.files if path not in tiled], classifier.kinds)
         results = classifier.label_many([document.text for document in documents])
         for path in tiled:
             print_exact(path, classifier)

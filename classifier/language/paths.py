@@ -215,6 +215,8 @@ def _document(
         route[latin] = _latin_routes(text, ends, c, accented, latin)
     share = np.bincount(route[route >= 0], weight[route >= 0], minlength=3)
     page = int(share.argmax()) if share.any() else OTHER
+    if (route < 0).all():
+        route[:] = page
     for i in np.flatnonzero(route < 0).tolist():
         # A closing quotation mark belongs to who opened it.
         closing = i > 1 and _CLOSING.match(text, ends[i - 1])
