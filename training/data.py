@@ -130,8 +130,11 @@ def annotated(source: Path) -> list[Document]:
     source: a folder, or one file. A record of `annotations/*.jsonl` is `{"text": digest,
     "units": […]}`, with `text_digest` of a text that is not ours to ship: of `train*`, or of
     `source/pool/*.jsonl[.gz]`, where a record has `text`, or `blocks` of a page, a line each. Its
-    units become `picked` ones. Records whose text is not there are left out.
+    units become `picked` ones. Records whose text is not there are left out. Raises InputError where
+    there is no file to read.
     """
+    if not files(source, "train"):
+        raise InputError(f"no train*.jsonl or train*.jsonl.gz in {source}: pass a folder that has one, or a file")
     documents = {text_digest(document.text): document for document in read(files(source, "train"))}
     sites = {document.text[:60]: document.site for document in documents.values()}
     labels: dict[str, list[Any]] = defaultdict(list)
@@ -185,6 +188,12 @@ def own() -> list[Document]:
             name, text = f"{path.stem} {number}", record["text"]
             found.append(Document(name, text, ((0, len(text), record["label"]),), name, PHRASES, True))
     return found
+
+
+def own_digest() -> str:
+    """A digest of the files that `own` reads."""
+    files = sorted(Path(__file__).with_name("corpus").glob("*.jsonl"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def segment_labels(document: Document, cut: Segments) -> NDArray[np.int64]:
