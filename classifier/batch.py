@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, BinaryIO
 
 import classifier
-from classifier import job, report
+from classifier import drift, job, report
 from classifier.corpus import outputs, pieces, run, workers
 from classifier.corpus.pieces import Piece
 from classifier.corpus.run import Done, Progress, Target
 from classifier.corpus.sources import STANDARD_INPUT, Source, expand
 from classifier.corpus.tally import Tally
 from classifier.job import Job
+from classifier.pipeline import Classifier
 from classifier.schema import InputError
 
+_OF_A_RULE = ("documents", "times", "characters")
 _OF_THE_RUN = {"report.json", "report.html", "rejects.jsonl"}
 
 
@@ -53,12 +55,12 @@ def execute(order: Batch, out: BinaryIO, begin: Callable[[int, int], None], show
     target = Target.of(order.output) if order.output else None
     sources = expand(order.names or [STANDARD_INPUT], target.paths if target else ())
     order = replace(order, job=_settled(order, target, sources))
-    model = job.start(order.job).info
+    loaded = job.start(order.job)
     total = sum(source.size for source in sources)
     if target is None:
         begin(total, 0)
         return _to_stream(order, sources, out, show)
-    promise = _promise(order, sources, model)
+    promise = _promise(order, sources, loaded)
     with run.begun(target, promise, order.resume) as progress:
         if progress.place is None:
             return None
@@ -66,10 +68,35 @@ def execute(order: Batch, out: BinaryIO, begin: Callable[[int, int], None], show
         with closing(_work(order, sources, progress)) as work:
             for done in run.committed(work, target, progress, order.most_rejects):
                 show(done)
-        summary = {**progress.tally.summary(), "speed": _speed(order, total, progress), "run": promise}
+        summary = {
+            **progress.tally.summary(),
+            **known(progress.tally, loaded),
+            "speed": _speed(order, total, progress),
+            "run": promise,
+        }
         pages = {"report.html": report.page(summary), "report.json": report.as_json(summary)}
         run.finish(target, progress, [name for name in ("audit", "dropped") if getattr(order.job, name)], pages)
         return progress.tally
+
+
+def known(tally: Tally, loaded: Classifier) -> dict[str, Any]:
+    """What the rules and profiles that a run was given add to its report: what each rule did, and what has drifted."""
+    added: dict[str, Any] = {}
+    if loaded.rules:
+        added["rules"] = [
+            {
+                "rule": rule.number,
+                "phrases": rule.phrases,
+                "does": rule.label or "keep",
+                "site": rule.site,
+                "note": rule.note,
+                **dict(zip(_OF_A_RULE, tally.rules.get(str(rule.number), (0, 0, 0)), strict=True)),
+            }
+            for rule in loaded.rules.rules
+        ]
+    if loaded.profiles:
+        added["drift"] = [jump.as_dict() for jump in drift.jumps(tally.shares, loaded.profiles)]
+    return added
 
 
 def _work(order: Batch, sources: list[Source], progress: Progress) -> Generator[Done, None, None]:
@@ -129,12 +156,12 @@ def _check_names(sources: list[Source]) -> None:
         raise InputError(f"the output has room for one {twice[0]}: read their folder, or write to another output")
 
 
-def _promise(order: Batch, sources: list[Source], model: Mapping[str, Any]) -> dict[str, Any]:
+def _promise(order: Batch, sources: list[Source], loaded: Classifier) -> dict[str, Any]:
     """All that decides the output: a run that goes on must be asked for the same."""
     made = order.job
     return {
         "version": classifier.__version__,
-        "model": next(iter(model["sha256"].values())),
+        "model": next(iter(loaded.info["sha256"].values())),
         "command": made.command,
         "policy": {
             "preset": made.policy.preset,
@@ -152,6 +179,9 @@ def _promise(order: Batch, sources: list[Source], model: Mapping[str, Any]) -> d
             "limits": asdict(made.limits),
             "input": order.kind,
             "shard_bytes": order.shard_bytes,
+            "site": made.site,
+            "rules": loaded.rules.digest if loaded.rules else None,
+            "profiles": loaded.profiles.digest if loaded.profiles else None,
         },
         "input": {source.name: run.fingerprint(source) for source in sources},
         "order": [source.name for source in sources],

@@ -11,16 +11,16 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from classifier.safe import for_terminal
 from classifier.schema import (
     LABELS,
     LANGUAGE_IDS,
     LANGUAGES,
     PRESETS,
     InputError,
-    Label,
     Language,
     Limits,
     ModelError,
@@ -49,6 +49,8 @@ _COMMANDS = {
     "label": "label and span of every part, as JSONL, Parquet or for people",
     "filter": "keep or drop whole documents by their quality",
 }
+_PROFILE = "learn what repeats on each site and how much of each label it holds, for --profiles"
+_NAMED = 5  # sites and rules that are named in a line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,13 +71,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     except KeyboardInterrupt:
         resume = ": --resume goes on with it" if getattr(options, "output", None) else ""
-        print(f"classifier: interrupted{resume}", file=sys.stderr)
+        _say(f"interrupted{resume}")
         return INTERRUPTED
 
 
 def _fail(error: Exception, status: int) -> int:
-    print(f"classifier: {error}", file=sys.stderr)
+    _say(str(error))
     return status
+
+
+def _say(message: str) -> None:
+    """A line on standard error. Names of files and pieces of text in it may be anybody's: nothing in them is obeyed."""
+    print(f"classifier: {for_terminal(message)}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_input(command)
         _add_decision(command, name)
         _add_output(command, name)
+    _add_profile(commands.add_parser("profile", help=_PROFILE, description=_PROFILE, epilog=_EXIT))
     _add_show(commands.add_parser("show", help="documents coloured by label, in the terminal or as a page", epilog=_EXIT))
     _add_serve(commands.add_parser("serve", help="answer over HTTP (needs the extra `serve`)", epilog=_EXIT))
     _add_review(commands.add_parser("review", help="label the texts that matter most, on a page of this machine", epilog=_EXIT))
@@ -97,14 +105,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_profile(command: argparse.ArgumentParser) -> None:
+    _add_input(command)
+    add = command.add_argument
+    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    add("--output", metavar="FILE", required=True, help="where the profiles go: sites.json, or sites.json.gz")
+    add("--add", action="append", default=[], metavar="FILE", help="profiles of other documents to add; repeatable")
+    add("--workers", type=_at_least_one, metavar="N", help="processes for more than half a megabyte (default: all cores)")
+    command.set_defaults(run=_profile)
+
+
 def _add_serve(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: this machine alone)")
     add("--port", type=int, default=8000, help="port to listen at (default 8000)")
     add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     add("--policy", choices=PRESETS, default="balanced", help="of requests that name none (default balanced)")
-    labels = [str(label) for label in LABELS]
-    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
+    add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
     add("--max-body", type=_positive, default=8.0, metavar="MB", help="refuse larger bodies (default 8)")
     add("--concurrency", type=_at_least_one, default=256, metavar="N", help="refuse more requests at once (default 256)")
     add("--timeout", type=_positive, default=60.0, metavar="S", help="seconds for a body, and for its answer (default 60)")
@@ -157,7 +174,8 @@ def _add_documents(command: argparse.ArgumentParser) -> Callable[..., argparse.A
     )
     add("--text-field", default="text", metavar="NAME", help="field of the text (default text)")
     add("--id-field", default="id", metavar="NAME", help="field of the identifier (default id)")
-    add("--site-field", default="url", metavar="NAME", help="field of the site or address, for the report (default url)")
+    add("--site-field", default="url", metavar="NAME", help="field of the site or address (default url)")
+    add("--site", metavar="NAME", help="the site of documents that name none")
     add("--max-record", type=_positive, default=32.0, metavar="MB", help="set a longer record or text file aside (default 32)")
     return add
 
@@ -180,9 +198,8 @@ def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
 
 def _add_labelling(add: Callable[..., argparse.Action]) -> None:
     add("--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)")
-    labels = [str(label) for label in LABELS]
-    add("--keep", action="append", default=[], choices=labels, help="never remove this label; repeatable")
-    add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove a label from this probability; repeatable")
+    add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
+    add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove it from this probability; repeatable")
     add(
         "--language-id",
         choices=LANGUAGE_IDS,
@@ -190,6 +207,8 @@ def _add_labelling(add: Callable[..., argparse.Action]) -> None:
         help="who decides the language of a text: we, or langdetect's own detector (default exact)",
     )
     add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
+    add("--rules", metavar="FILE", help="phrases to label or to keep, TOML")
+    add("--profiles", metavar="FILE", help="what is known of sites, as `classifier profile` writes it")
 
 
 def _add_output(command: argparse.ArgumentParser, name: str) -> None:
@@ -224,13 +243,13 @@ def _at_least_one(argument: str) -> int:
     return number
 
 
-def _threshold(argument: str) -> tuple[Label, float]:
+def _threshold(argument: str) -> tuple[str, float]:
     label, _, value = argument.partition("=")
     try:
-        return Label(label), float(value)
+        return label, float(value)
     except ValueError:
         raise PolicyError(
-            f"--threshold {argument!r}: write LABEL=P, such as promo=0.8, with one of {', '.join(LABELS)}"
+            f"--threshold {argument!r}: use LABEL=P, such as promo=0.8, with one of {', '.join(LABELS)} or a kind's name"
         ) from None
 
 
@@ -254,14 +273,16 @@ def _run(options: argparse.Namespace) -> int:
     )
     view = _View(order.output is None)
     try:
-        tally = batch.execute(order, sys.stdout.buffer, view.begin, view.show)
+        # To a file or a pipe every byte as it is; to a terminal what it shows, and nothing that it obeys.
+        out = cast(BinaryIO, _Screen()) if sys.stdout.isatty() else sys.stdout.buffer
+        tally = batch.execute(order, out, view.begin, view.show)
     finally:
         view.close()
     if tally is None:
-        print(f"classifier: {options.output} is complete already", file=sys.stderr)
+        _say(f"{options.output} is complete already")
         return DONE
     for line in _closing(options, tally):
-        print(f"classifier: {line}", file=sys.stderr)
+        _say(line)
     return SET_ASIDE if tally.set_aside else DONE
 
 
@@ -276,11 +297,32 @@ def _closing(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
         yield f"{tally.documents:,} documents, {tally.removed / max(tally.characters, 1):.1%} of their characters removed"
     if tally.unread:
         yield f"{tally.unread} kept in part because a limit was reached or reading failed"
+    yield from _noticed(options, tally)
     if tally.set_aside:
         where = f": see {Target.of(options.output).beside('rejects.jsonl')}" if options.output else ""
         yield f"{tally.set_aside} set aside{where}"
     if options.output and sys.stderr.isatty():
         yield f"report in {Target.of(options.output).beside('report.html')}"
+
+
+def _noticed(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
+    """Rules that never fired, and sites that are no longer as their profiles have them."""
+    if not options.rules and not options.profiles:
+        return
+    from classifier import batch, job
+
+    known = batch.known(tally, job.at_work())
+    never = [f"{row['rule']} ({row['phrases'][0]!r})" for row in known.get("rules", ()) if not row["times"]]
+    if never:
+        yield f"rules that never fired: {_few(never)}"
+    if known.get("drift"):
+        changes = [f"{row['site']} ({row['label']} {row['before']:.0%} to {row['now']:.0%})" for row in known["drift"]]
+        yield f"sites that drifted from their profiles: {_few(changes)}"
+
+
+def _few(items: Sequence[str]) -> str:
+    more = f" and {len(items) - _NAMED:,} more" if len(items) > _NAMED else ""
+    return ", ".join(items[:_NAMED]) + more
 
 
 def _job(options: argparse.Namespace) -> Job:
@@ -302,15 +344,30 @@ def _job(options: argparse.Namespace) -> Job:
         policy=_policy(options),
         limits=_limits(options),
         language_id=options.language_id,
+        rules=options.rules,
+        profiles=options.profiles,
+        site=options.site,
     )
 
 
 def _policy(options: argparse.Namespace) -> Policy:
-    return Policy(options.policy, frozenset(map(Label, options.keep)), dict(map(_threshold, options.threshold)))
+    return Policy(options.policy, frozenset(options.keep), dict(map(_threshold, options.threshold)))
 
 
 def _limits(options: argparse.Namespace) -> Limits:
     return Limits(record_bytes=int(options.max_record * _MEGA))
+
+
+class _Screen:
+    """Standard output where it is a terminal: control characters in text are shown as escapes, but for breaks and tabs."""
+
+    def write(self, data: bytes) -> int:
+        lines = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n").split("\n")
+        shown = "\n".join("\t".join(map(for_terminal, line.split("\t"))) for line in lines)
+        return sys.stdout.buffer.write(shown.encode())
+
+    def flush(self) -> None:
+        sys.stdout.buffer.flush()
 
 
 class _View:
@@ -333,7 +390,10 @@ class _View:
     def show(self, done: Done) -> None:
         """Told what was done."""
         if self._streaming:
-            self._say(f"classifier: set aside: {reject}" for reject in done.rejects)
+            for reject in done.rejects:
+                if self._bar is not None:
+                    self._bar.clear()
+                _say(f"set aside: {reject}")
         if self._bar is not None:
             self._documents += done.tally.documents
             self._characters += done.tally.characters
@@ -347,11 +407,42 @@ class _View:
         if self._bar is not None:
             self._bar.close()
 
-    def _say(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            if self._bar is not None:
-                self._bar.clear()
-            print(line, file=sys.stderr)
+
+def _profile(options: argparse.Namespace) -> int:
+    from classifier.corpus.workers import cores
+
+    workers = options.workers or cores()
+    if workers > 1:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from classifier.corpus.formats import Fields
+    from classifier.gather import gather
+    from classifier.job import Job
+    from classifier.sites import Profiles
+
+    before = [Profiles.read(path) for path in options.add]
+    made = Job(
+        "profile",
+        fields=Fields(options.text_field, options.id_field, options.site_field),
+        model=options.model,
+        limits=_limits(options),
+        site=options.site,
+    )
+    view = _View(streaming=True)
+    try:
+        seen, tally = gather(options.files, made, options.input, workers, options.max_rejects, view.begin, view.show)
+    finally:
+        view.close()
+    found = seen.profiles()
+    for profiles in before:
+        found = found.merged(profiles)
+    found.write(options.output)
+    repeated = sum(len(profile.repeated) for profile in found.sites.values())
+    unnamed = f"; {seen.unnamed:,} name no site" if seen.unnamed else ""
+    print(
+        f"classifier: {seen.documents:,} documents: {len(found.sites):,} sites with {repeated:,} repeated parts{unnamed}",
+        file=sys.stderr,
+    )
+    return SET_ASIDE if tally.set_aside else DONE
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -360,21 +451,28 @@ def _show(options: argparse.Namespace) -> int:
     from classifier.pipeline import Classifier
 
     fields = Fields(options.text_field, options.id_field, options.site_field)
-    look = show.Look(options.files, options.input, fields, options.limit)
+    look = show.Look(options.files, options.input, fields, options.limit, options.site)
     limits = _limits(options)
-    classifier = Classifier.load(options.model, policy=_policy(options), limits=limits, language_id=options.language_id)
+    classifier = Classifier.load(
+        options.model,
+        policy=_policy(options),
+        limits=limits,
+        language_id=options.language_id,
+        rules=options.rules,
+        profiles=options.profiles,
+    )
     rejects: list[Reject] = []
     found = show.documents(look, classifier, limits, rejects.append)
     if options.html:
         number = show.write_page(options.html, found, options.why)
-        print(f"classifier: {number} document{'s' if number > 1 else ''} in {options.html}", file=sys.stderr)
+        _say(f"{number} document{'s' if number > 1 else ''} in {options.html}")
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
         colour = options.color == "always" or (options.color == "auto" and _coloured())
         for line in show.lines(found, width, colour, options.why):
             sys.stdout.buffer.write(f"{line}\n".encode())
     for reject in rejects:
-        print(f"classifier: set aside: {reject}", file=sys.stderr)
+        _say(f"set aside: {reject}")
     return SET_ASIDE if rejects else DONE
 
 
@@ -392,7 +490,7 @@ def _serve(options: argparse.Namespace) -> int:
         options.host,
         options.port,
         model=options.model,
-        policy=Policy(options.policy, frozenset(map(Label, options.keep))),
+        policy=Policy(options.policy, frozenset(options.keep)),
         max_body=int(options.max_body * _MEGA),
         concurrency=options.concurrency,
         timeout=options.timeout,
@@ -409,7 +507,6 @@ def _review(options: argparse.Namespace) -> int:
 
     from classifier.corpus.formats import Fields
     from classifier.review import run
-    from classifier.safe import for_terminal
 
     order = run.Review(
         options.files,
@@ -427,9 +524,6 @@ def _review(options: argparse.Namespace) -> int:
         Path(options.imported) if options.imported else None,
     )
 
-    def say(line: str) -> None:
-        print(f"classifier: {for_terminal(line)}", file=sys.stderr, flush=True)
-
     def show(address: str) -> None:
         seen = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         if seen and not options.no_browser:  # elsewhere a browser of the terminal would take it over
@@ -437,7 +531,7 @@ def _review(options: argparse.Namespace) -> int:
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: the output is written
     try:
-        aside = run.execute(order, say, show)
+        aside = run.execute(order, _say, show)
     finally:
         signal.signal(signal.SIGTERM, before)
     return SET_ASIDE if aside else DONE

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from classifier import sites
 from classifier.corpus.formats import Record
 from classifier.corpus.tally import SAMPLES, Tally
 from classifier.decide import Result
 from classifier.schema import LABELS, LANGUAGES, Decider
+from classifier.sites import Profiles
 
 # Decisions so near their threshold are sampled for the report.
 _NEAR = 0.1
@@ -59,6 +61,25 @@ def add(
     _segments(tally, results)
     tally.samples.sort(key=lambda sample: int(sample[0]))
     del tally.samples[SAMPLES:]
+
+
+def add_rules(tally: Tally, results: Sequence[Result]) -> None:
+    """Counts what each rule decided."""
+    for result in results:
+        for number in {number for _, _, number in result.ruled}:
+            tally.rules.setdefault(str(number), [0, 0, 0])[0] += 1
+        for start, end, number in result.ruled:
+            row = tally.rules[str(number)]
+            row[1] += 1
+            row[2] += end - start
+
+
+def add_shares(tally: Tally, results: Sequence[Result], hosts: Sequence[str | None], profiles: Profiles) -> None:
+    """Counts how much of each label the documents hold of sites that have a profile."""
+    for result, host in zip(results, hosts, strict=True):
+        if host and len(result.segments) and profiles.find(host):
+            own = sites.counts(result.sizes, result.probabilities).tolist()
+            tally.shares[host] = [a + b for a, b in zip(tally.shares.get(host, [0] * len(own)), own, strict=True)]
 
 
 def _segments(tally: Tally, results: Sequence[Result]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from functools import cached_property
@@ -26,6 +26,7 @@ from classifier.schema import (
     Decider,
     Explanation,
     InputError,
+    Kind,
     Label,
     Language,
     Layout,
@@ -39,7 +40,7 @@ from classifier.schema import (
 STEPS = 10_000
 CONTENT = LABELS.index(Label.CONTENT)
 
-Key = TypeVar("Key", Label, Language, Decider)
+Key = TypeVar("Key", Label, Language, Decider, str | None)
 
 # preset -> layout -> language -> label -> probability
 Thresholds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
@@ -48,17 +49,23 @@ Thresholds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
 # rows of "Presets" in training/README.md.
 PAGE_SHARE = 0.25
 _PROSE = np.array([PROSE[language] for language in LANGUAGES])
+# From where a run goes that other documents of its site hold too, where its threshold is higher, and that of `thorough`
+# not: of boilerplate that is kept on sites with 20 documents or more it takes 3.7 % (`balanced`) and 3.9 % (`careful`),
+# at a cost of 0.001 % and 0.005 % of content (`python -m training.memory DATA`).
+REPEATED_FROM = np.array([{Language.EN: 0.7, Language.ZH: 0.8, Language.OTHER: 1.0}[language] for language in LANGUAGES])
 
 
 class Mark(IntFlag):
     """What is known of a segment beside its probabilities.
 
     RULED: a rule gave its label. HELD: a rule keeps it, whatever its label. UNREAD: nothing looked at it; it is kept.
+    REPEATED: other documents of its site hold it too.
     """
 
     RULED = 1
     HELD = 2
     UNREAD = 4
+    REPEATED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +77,9 @@ class Result:
     labels. marks: of each segment, as in `Mark`. policy: what decides `kept`. presets: the model's
     thresholds. seen: what a reader sees of a text in disguise, which is what was labelled, and what
     counts where characters are counted; None where that is the text. explainer: reads a result again;
-    asked when `explain` is called, and not before.
+    asked when `explain` is called, and not before. rules: the number of the rule that decided each
+    segment, 0 for none; None where nobody said. kinds: the model's; kind_scores: how probable each is,
+    given its label, in the same steps, segments x kinds, 0 where a segment has another label.
     """
 
     text: str
@@ -81,12 +90,19 @@ class Result:
     presets: Thresholds
     seen: Seen | None = None
     explainer: Callable[[Result], Callable[[Span, Label], Explanation]] | None = None
+    rules: NDArray[np.int32] | None = None
+    kinds: tuple[Kind, ...] = ()
+    kind_scores: NDArray[np.uint16] | None = None
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in self.__dict__.items() if name != "_why"}
 
     def with_policy(self, policy: Policy) -> Result:
-        """The same labels under another policy; nothing is scored again."""
+        """The same labels under another policy; nothing is scored again.
+
+        Raises PolicyError when it names a kind that the model does not have.
+        """
+        policy.check(self.kinds)
         return replace(self, policy=policy)
 
     @cached_property
@@ -116,7 +132,7 @@ class Result:
         total = sum(size for _, size in sizes)
         content = sum(size for span, size in sizes if span.label is Label.CONTENT)
         kept = sum(size for span, size in sizes if span.kept)
-        undecided = sum(size for span, size in sizes if span.kept and span.label not in self.policy.keep)
+        undecided = sum(size for span, size in sizes if span.kept and not self.policy.keeps(span.label, span.kind))
         languages = _votes((span.language, size) for span, size in sizes)
         junk = [span for span, size in sizes if size and span.label is not Label.CONTENT]
         runs = groupby(sizes, key=lambda pair: pair[0].label is Label.CONTENT)
@@ -167,6 +183,18 @@ class Result:
             "quality": self.quality.as_dict(),
         }
 
+    @cached_property
+    def ruled(self) -> tuple[tuple[int, int, int], ...]:
+        """Start, end and rule of each stretch of a line that one rule decided; the rule by its number, from 1."""
+        if self.rules is None or not self.rules.any():
+            return ()
+        lines = np.array(self.segments.paragraphs)
+        first = np.flatnonzero(np.concatenate(([True], (self.rules[1:] != self.rules[:-1]) | (lines[1:] != lines[:-1]))))
+        edges = [0, *self.segments.ends]
+        stops = [*first[1:].tolist(), len(self.rules)]
+        stretches = zip(first.tolist(), stops, self.rules[first].tolist(), strict=True)
+        return tuple((edges[a], edges[b], number) for a, b, number in stretches if number)
+
     def near_threshold(self, distance: float) -> list[tuple[int, int, Label, float, float]]:
         """The decisions that a small move of a threshold would change.
 
@@ -207,24 +235,81 @@ class Result:
         paragraphs = np.array(self.segments.paragraphs)
         probabilities = self.probabilities.astype(np.int64)
         labels = probabilities.argmax(1)
-        key = ((paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels) << 8 | self.marks
-        first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        # That a segment repeats moves no span.
+        marks = self.marks & ~np.uint8(Mark.REPEATED)
+        key = ((paragraphs * len(LANGUAGES) + languages) * len(LABELS) + labels) << 8 | marks
+        kind, scores = self._kinds(labels)
+        first = _changes(key * (len(self.kinds) + 1) + kind)
         last = np.concatenate((first[1:], [key.size])) - 1
-        pooled = pool(probabilities, self.sizes, first)
-        limits = thresholds(self.policy, self.presets, layout(self.sizes, languages))[languages[first], labels[first]]
-        marks = self.marks[first]
-        kept_labels = [i for i, label in enumerate(LABELS) if label in self.policy.keep]
+        asked = self._asked(kind)
+        whole = _changes(key * (len(self.kinds) + 1) + asked) if self.kinds else first
+        pooled = pool(np.concatenate((probabilities, scores), axis=1), self.sizes, whole)
+        column = np.where(asked[whole], len(LABELS) - 1 + asked[whole], labels[whole])
+        removal = self._removal(pooled, column) / STEPS
+        limits, alone = self._limits(whole, column, languages[whole], marks[whole], layout(self.sizes, languages))
+        own = np.searchsorted(whole, first, side="right") - 1
+        pooled = pool(probabilities, self.sizes, first) if self.kinds else pooled
         return _Runs(
             start=starts[first],
             end=ends[last],
             label=labels[first],
             language=languages[first],
             confidence=pooled[np.arange(first.size), labels[first]] / STEPS,
-            removal=(STEPS - pooled[:, kept_labels].sum(1)) / STEPS,
-            limit=np.where(marks & (Mark.HELD | Mark.UNREAD), np.inf, limits),
+            removal=removal[own],
+            limit=limits[own],
+            alone=alone[own],
             paragraph=paragraphs[first],
-            marks=marks,
+            marks=marks[first],
+            kind=kind[first],
         )
+
+    def _kinds(self, labels: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """The kind of each segment, counted from 1, 0 for none of its label's; and how probable each kind is, in steps."""
+        if self.kind_scores is None or not self.kinds:
+            return np.zeros(len(labels), np.intp), np.zeros((len(labels), 0), np.int64)
+        given = self.kind_scores.astype(np.int64)
+        best = np.concatenate((STEPS - given.sum(1, keepdims=True), given), axis=1).argmax(1)
+        # In place of the probability given the label, that of both.
+        label = self.probabilities.astype(np.int64)[:, [LABELS.index(kind.label) for kind in self.kinds]]
+        return best, (given * label + STEPS // 2) // STEPS
+
+    def _asked(self, kind: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The kinds, without those of a label of which the policy names none: they change no decision."""
+        named = {kind.label for kind in self.kinds if kind.name in self.policy.keep or kind.name in self.policy.thresholds}
+        telling = np.array([0, *(number * (kind.label in named) for number, kind in enumerate(self.kinds, 1))])
+        return telling[kind]
+
+    def _limits(
+        self,
+        first: NDArray[np.intp],
+        column: NDArray[np.intp],
+        languages: NDArray[np.intp],
+        marks: NDArray[np.uint8],
+        place: Layout,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """From which probability runs are removed, and from which they would be if no other document of their site held them.
+
+        first: the segment that opens each; column: its label, or a kind behind the labels.
+        """
+        limits = thresholds(self.policy, self.presets, place, self.kinds)[languages, column]
+        alone = limits = np.where(marks & (Mark.HELD | Mark.UNREAD), np.inf, limits)
+        repeats = np.bitwise_and.reduceat(self.marks, first) & Mark.REPEATED != 0
+        if repeats.any():
+            thorough = thresholds(Policy.thorough(self.policy.keep), self.presets, place, self.kinds)[languages, column]
+            lowered = np.minimum(limits, np.maximum(thorough, REPEATED_FROM[languages]))
+            limits = np.where(repeats & (limits <= 1), lowered, limits)
+        return limits, alone
+
+    def _removal(self, pooled: NDArray[np.int64], column: NDArray[np.intp]) -> NDArray[np.int64]:
+        """How probable it is, in steps, that a run is of no kept label or kind; of a kind of a kept label, that it is this."""
+        labels, keep = len(LABELS), self.policy.keep
+        of_label = [i for i, label in enumerate(LABELS) if label in keep]
+        of_kind = [labels + i for i, kind in enumerate(self.kinds) if kind.name in keep and kind.label not in keep]
+        out: NDArray[np.int64] = STEPS - pooled[:, of_label + of_kind].sum(1)
+        for i, kind in enumerate(self.kinds, labels):
+            if kind.label in keep:
+                out = np.where(column == i, pooled[:, i], out)
+        return out
 
     @cached_property
     def _lines(self) -> tuple[tuple[Span, ...], ...]:
@@ -233,11 +318,13 @@ class Result:
         if runs is None:
             return ()
         keep = runs.removal < runs.limit
-        columns = (runs.start, runs.end, runs.label, runs.language, runs.confidence, keep, runs.marks, runs.paragraph)
+        marks = np.where(~keep & (runs.removal < runs.alone), runs.marks | Mark.REPEATED, runs.marks)
+        columns = (*runs[:5], keep, marks, runs.kind, runs.paragraph)
+        names = [None, *(kind.name for kind in self.kinds)]
         lines: list[list[Span]] = []
         line = -1
-        for start, end, label, language, sure, kept, marks, paragraph in zip(*map(np.ndarray.tolist, columns), strict=True):
-            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks])
+        for start, end, label, language, sure, kept, marks, kind, paragraph in zip(*(c.tolist() for c in columns), strict=True):
+            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks], names[kind])
             if paragraph == line:
                 lines[-1].append(span)
             else:
@@ -261,7 +348,11 @@ class Result:
 
 
 class _Runs(NamedTuple):
-    """Columns, a row a run. removal: the probability that it belongs to no kept label; limit: from which it goes."""
+    """Columns, a row a run.
+
+    removal: the probability that it is nothing that is kept; limit: from which it goes; alone: from which it would go
+    if no other document of its site held it. marks: without REPEATED. kind: counted from 1, 0 for none of its label's.
+    """
 
     start: NDArray[np.intp]
     end: NDArray[np.intp]
@@ -270,15 +361,28 @@ class _Runs(NamedTuple):
     confidence: NDArray[np.float64]
     removal: NDArray[np.float64]
     limit: NDArray[np.float64]
+    alone: NDArray[np.float64]
     paragraph: NDArray[np.intp]
     marks: NDArray[np.uint8]
+    kind: NDArray[np.intp]
 
 
-# By the marks of a run.
+# By the marks of a run, REPEATED where that decided.
 _DECIDERS = tuple(
-    Decider.LIMIT if marks & Mark.UNREAD else Decider.RULE if marks & (Mark.RULED | Mark.HELD) else Decider.MODEL
-    for marks in range(8)
+    Decider.LIMIT
+    if marks & Mark.UNREAD
+    else Decider.RULE
+    if marks & (Mark.RULED | Mark.HELD)
+    else Decider.SITE
+    if marks & Mark.REPEATED
+    else Decider.MODEL
+    for marks in range(16)
 )
+
+
+def _changes(key: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Where runs of one key begin."""
+    return np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
 
 
 def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -299,16 +403,19 @@ def layout(sizes: NDArray[np.int64], languages: NDArray[np.int64]) -> Layout:
     return Layout.PAGE if short.sum() > PAGE_SHARE * sizes.sum() else Layout.ARTICLE
 
 
-def thresholds(policy: Policy, presets: Thresholds, layout: Layout) -> NDArray[np.float64]:
-    """The probability from which a label is removed, languages x labels; inf where never.
+def thresholds(policy: Policy, presets: Thresholds, layout: Layout, kinds: Sequence[Kind] = ()) -> NDArray[np.float64]:
+    """The probability from which a label, or a kind, is removed, languages x (labels, kinds); inf where never.
 
-    The model's preset for a layout, with the policy's own values over it.
+    The model's preset for a layout, with the policy's own values over it; a kind has its label's where it has none.
     """
-    out = np.full((len(LANGUAGES), len(LABELS)), np.inf)
+    out = np.full((len(LANGUAGES), len(LABELS) + len(kinds)), np.inf)
     for row, language in enumerate(LANGUAGES):
         for column, label in enumerate(LABELS):
             if label not in policy.keep:
                 out[row, column] = policy.thresholds.get(label, presets[policy.preset][layout][language][label])
+    for column, kind in enumerate(kinds, len(LABELS)):
+        if kind.name not in policy.keep:
+            out[:, column] = policy.thresholds.get(kind.name, out[:, LABELS.index(kind.label)])
     return out
 
 
@@ -322,7 +429,8 @@ def _merge(sizes: list[tuple[Span, int]]) -> Span:
     kept = sum(size if span.kept else -size for span, size in sizes)
     keep = kept > 0 or (kept == 0 and sizes[0][0].kept)
     decider = _votes((span.decided_by, size) for span, size in sizes)[0][0]
-    return Span(sizes[0][0].start, sizes[-1][0].end, label, language, round(confidence, 4), keep, decider)
+    kind = _votes((span.kind, size) for span, size in sizes if span.label is label)[0][0]
+    return Span(sizes[0][0].start, sizes[-1][0].end, label, language, round(confidence, 4), keep, decider, kind)
 
 
 def _votes(pairs: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:

@@ -129,10 +129,15 @@ def rows(texts: Sequence[str], cuts: Sequence[Segments]) -> Rows:
     )
 
 
+def folded(points: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Each code point folded on its own; 0 for what has no width on the page."""
+    return look_up(_FOLD, points)
+
+
 def _fold(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Folded text with one space before each segment, between its words, and at the end."""
     count = stops.size - 1
-    folded = look_up(_FOLD, points)
+    folded = look_up(_FOLD, points)  # as `folded` has it
     owner = np.repeat(np.arange(count, dtype=np.int32), np.diff(stops))
     if not folded.all():
         folded, owner = folded[folded != 0], owner[folded != 0]

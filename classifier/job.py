@@ -8,7 +8,7 @@ from math import inf
 from pathlib import PurePosixPath
 from typing import Any
 
-from classifier import counts, report
+from classifier import counts, report, sites
 from classifier.corpus import formats
 from classifier.corpus.formats import Fields, Raw, Record, Reject, Rows
 from classifier.corpus.pieces import Piece
@@ -62,7 +62,7 @@ class Job:
     command: clean, label or filter. format: of the output, None for that of the input. folder:
     the output is a folder, where text files keep their names. languages: documents mostly in another
     are left as they are, or dropped by `filter`; empty for any. audit: write what was removed.
-    dropped: write what `filter` drops.
+    dropped: write what `filter` drops. rules, profiles: files of them; site: of documents that name none.
     """
 
     command: str
@@ -77,6 +77,9 @@ class Job:
     policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     language_id: str = "exact"
+    rules: str | None = None
+    profiles: str | None = None
+    site: str | None = None
 
 
 _at_work: tuple[Job, Classifier] | None = None
@@ -86,7 +89,23 @@ def start(job: Job) -> Classifier:
     """Loads the model that `do` uses, once a process; one that was forked has it already."""
     global _at_work
     if not _at_work or _at_work[0] != job:
-        _at_work = job, Classifier.load(job.model, policy=job.policy, limits=job.limits, language_id=job.language_id)
+        _at_work = (
+            job,
+            Classifier.load(
+                job.model,
+                policy=job.policy,
+                limits=job.limits,
+                language_id=job.language_id,
+                rules=job.rules,
+                profiles=job.profiles,
+            ),
+        )
+    return _at_work[1]
+
+
+def at_work() -> Classifier:
+    """What `start` loaded."""
+    assert _at_work
     return _at_work[1]
 
 
@@ -95,10 +114,7 @@ def do(piece: Piece) -> Done:
     assert _at_work
     job, classifier = _at_work
     form = _format(job, piece.kind)
-    parsed = _parsed(job, piece.items, form)
-    records = [item for item in parsed if isinstance(item, Record)]
-    rejects = [item for item in parsed if isinstance(item, Reject)]
-    results = classifier.label_many([record.text for record in records])
+    records, rejects, results = labelled(piece, form)
     reasons = [_reasons(job, result) for result in results]
     if job.command != "filter":
         results = [result.with_policy(_EVERYTHING) if why else result for result, why in zip(results, reasons, strict=True)]
@@ -106,8 +122,26 @@ def do(piece: Piece) -> Done:
     for reject in rejects:
         tally.reject(reject.reason)
     counts.add(tally, records, results, reasons, dropping=job.command == "filter")
+    counts.add_rules(tally, results)
+    if classifier.profiles:
+        hosts = [sites.host(record.site or job.site) for record in records]
+        counts.add_shares(tally, results, hosts, classifier.profiles)
     items = piece.items if isinstance(piece.items, Rows) else None
     return Done(piece.emptied(), _written(job, form, items, records, results, reasons), rejects, tally)
+
+
+def labelled(piece: Piece, form: str = "") -> tuple[list[Record], list[Reject], list[Result]]:
+    """The documents of a piece, what of it was set aside, and what is made of each document. `start` was called before.
+
+    form: of the output; "" where nothing is written.
+    """
+    assert _at_work
+    job, classifier = _at_work
+    parsed = _parsed(job, piece.items, form)
+    records = [item for item in parsed if isinstance(item, Record)]
+    rejects = [item for item in parsed if isinstance(item, Reject)]
+    named = [record.site or job.site for record in records] if classifier.rules or classifier.profiles else None
+    return records, rejects, classifier.label_many([record.text for record in records], named)
 
 
 def give_up(piece: Piece, why: str) -> Done:
@@ -231,9 +265,10 @@ def _labels(form: str, records: Sequence[Record], results: Sequence[Result]) -> 
 
 
 def _audit(record: Record, result: Result) -> dict[str, Any]:
-    """What was removed from a record: `restore` puts it back."""
+    """What was removed from a record: `restore` puts it back. And start, end and number of the rules that decided."""
     removed = [[span.start, result.text[span.start : span.end]] for span in result.spans if not span.kept]
-    return {"id": record.id, "file": record.source, "line": record.line, "removed": removed}
+    ruled = {"rules": [list(stretch) for stretch in result.ruled]} if result.ruled else {}
+    return {"id": record.id, "file": record.source, "line": record.line, "removed": removed, **ruled}
 
 
 def restore(clean_text: str, removed: Sequence[tuple[int, str]]) -> str:

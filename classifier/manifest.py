@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from classifier.schema import LABELS, LANGUAGES, LAYOUTS, PRESETS, ModelUnsupported
+from classifier.schema import LABELS, LANGUAGES, LAYOUTS, MOST_KINDS, PRESETS, InputError, Kind, Label, ModelUnsupported
 
 FORMAT = 3
 MOST_BYTES = 1_000_000  # the shipped one has 5,273
@@ -118,6 +118,7 @@ def check(manifest: Mapping[str, Any], arrays: str, name: str, bits: int) -> Non
                 of_language = _object(_object(_object(thresholds, preset), layout), language)
                 for label in LABELS[1:]:
                     _number(of_language, label)
+    kinds(manifest)
     training = _object(manifest, "training")
     for key in ("documents", "sites"):
         _number(training, key, int)
@@ -129,6 +130,22 @@ def check(manifest: Mapping[str, Any], arrays: str, name: str, bits: int) -> Non
             for key in ("macro_f1", "content_lost", "junk_kept"):
                 _number(row, key)
             _number(row, "units", int)
+
+
+def kinds(manifest: Mapping[str, Any]) -> tuple[Kind, ...]:
+    """The kinds of labels: `"kinds": [{"name": "recipe", "label": "content"}, …]`; none without. Raises ValueError."""
+    entries = manifest.get("kinds", [])
+    known = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        if not isinstance(entry, dict) or entry.keys() != {"name", "label"} or entry["label"] not in [*LABELS]:
+            raise ValueError(f"{shown(entry)} is no kind of a label")
+        try:
+            known.append(Kind(entry["name"], Label(entry["label"])))
+        except InputError as error:
+            raise ValueError(str(error)) from None
+    if len({kind.name for kind in known}) < len(known) or len(known) > MOST_KINDS:
+        raise ValueError(f"it holds {len(known)} kinds: {MOST_KINDS} at most may stand there, each once")
+    return tuple(known)
 
 
 def _object(outer: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -7,13 +7,13 @@ nor on how documents were batched: the same text gives the same bits in any proc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.context import INPUT_LIMIT, context_inputs, evidence, steps
+from classifier.context import INPUT_LIMIT, context_inputs, evidence, steps, told
 from classifier.features import ORDERS, Rows, buckets
 from classifier.schema import LABELS
 
@@ -90,10 +90,14 @@ def local_logits(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) 
 def local_sums(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.int64]:
     """The weights of each segment's n-grams, added up: rows x labels. Those of a run of segments add up too."""
     table = np.repeat(rows.language, np.diff(rows.bounds)).astype(np.uint32) << np.uint32(model.bits)
-    flat = model.weights.reshape(-1)
+    return weight_sums(model.weights.reshape(-1), rows, (bucket + table for bucket in grams))
+
+
+def weight_sums(weights: NDArray[np.uint64], rows: Rows, grams: Iterable[NDArray[np.uint32]]) -> NDArray[np.int64]:
+    """The weights of each segment's n-grams, added up: rows x 4. weights: as `pack` makes them; grams: places in them."""
     words = np.zeros(rows.grams.size - 1, np.uint64)
     for bucket in grams:
-        words += flat.take(bucket + table)
+        words += weights.take(bucket)
     # Five grams of 255 fit a 16-bit lane; a segment's sum needs more, so lanes are halved.
     even = _segment_sums(words & _LANES, rows.bounds)
     odd = _segment_sums(words >> np.uint64(16) & _LANES, rows.bounds)
@@ -124,22 +128,38 @@ def _segment_sums(values: NDArray[np.uint64], bounds: NDArray[np.int64]) -> NDAr
     return total[bounds[1:]] - total[bounds[:-1]]
 
 
-def probabilities(model: Model, rows: Rows) -> NDArray[np.float64]:
-    """Both stages: the calibrated probability of each label for each segment, rows x labels."""
-    inputs = read_context(model, rows)
+def probabilities(model: Model, rows: Rows, known: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """Both stages: the calibrated probability of each label for each segment, rows x labels.
+
+    known: the label of each segment that is known beforehand, which its neighbours then see; -1 where it is not.
+    """
+    result = network_probabilities(model, rows, read_context(model, rows, known))
+    if known is not None:
+        result[known >= 0] = np.eye(len(LABELS))[known[known >= 0]]
+    return result
+
+
+def network_probabilities(model: Model, rows: Rows, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The second stage: probabilities from its inputs, as `read_context` makes them."""
     logits = np.zeros((inputs.shape[0], len(LABELS)))
     for language, network in enumerate(model.networks):
         chosen = rows.language == language
         if chosen.any():
             logits[chosen] = network.logits(inputs[chosen])
+    return softmax(logits)
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of logits in whole steps of 1/TABLE_STEPS, rows x classes."""
     below = np.minimum(logits.max(1, keepdims=True) - logits, _EXP.size - 1).astype(np.int64)
     weight = _EXP[below]
-    total = weight[:, 0] + weight[:, 1] + weight[:, 2] + weight[:, 3]
+    total = sum(weight.T[1:], weight[:, 0])  # one after the other, so that the order is always the same
     result: NDArray[np.float64] = weight / total[:, None]
     return result
 
 
-def read_context(model: Model, rows: Rows) -> NDArray[np.float32]:
+def read_context(model: Model, rows: Rows, known: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
     """The second stage's inputs from the first stage's scores; the n-grams are hashed once for both."""
     grams = buckets(rows.grams, rows.bounds, model.bits)
-    return context_inputs(rows, steps(local_logits(model, rows, grams)), evidence(rows, grams))
+    scores = steps(local_logits(model, rows, grams))
+    return context_inputs(rows, scores if known is None else told(scores, known), evidence(rows, grams))

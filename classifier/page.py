@@ -134,7 +134,8 @@ def _direction(text: str) -> str:
 
 def _span(result: Result, span: Span, why: bool) -> str:
     explanation = result.explain(span) if why else None
-    undecided = span.kept and span.label not in result.policy.keep
+    undecided = span.kept and not result.policy.keeps(span.label, span.kind)
+    name = f"{span.label} ({span.kind})" if span.kind else span.label.value
     decision = "removed" if not span.kept else "kept because unsure" if undecided else "kept"
     other = "" if span.decided_by is Decider.MODEL else f" {span.decided_by}"
     tag = f"{_LETTERS[span.label]}{'?' if undecided else ''}{other}".strip()
@@ -142,10 +143,10 @@ def _span(result: Result, span: Span, why: bool) -> str:
     script = result.segments.chinese_script or ""
     language = {Language.EN: "en", Language.ZH: f"zh-{script}" if script else "zh", Language.OTHER: ""}[span.language]
     tongue = _TONGUES[span.language] + (_SCRIPTS.get(script, "") if span.language is Language.ZH else "")
-    tip = f"{span.label.capitalize()}, {decision}\n{tongue}; {span.confidence:.0%} sure; {_DECIDED[span.decided_by]}"
+    tip = f"{name.capitalize()}, {decision}\n{tongue}; {span.confidence:.0%} sure; {_DECIDED[span.decided_by]}"
     if explanation:
         tip += f"\n{explanation}"
-    said = "" if span.label is Label.CONTENT else f'<span class="unseen" lang="en" dir="ltr">{span.label}, {decision}: </span>'
+    said = "" if span.label is Label.CONTENT else f'<span class="unseen" lang="en" dir="ltr">{_text(name)}, {decision}: </span>'
     attributes = f'class="{kind}{"" if span.kept else " gone"}" lang="{language}" tabindex="0"'
     attributes += f' data-label="{span.label}" data-tip="{_text(tip)}"'
     if tag:

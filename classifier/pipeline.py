@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import disguise, features, model, segment, split, store
+from classifier import disguise, features, kinds, model, rules, segment, sites, split, store
 from classifier.decide import STEPS, Mark, Result, pool
 from classifier.disguise import Seen
 from classifier.reread import Explainer
-from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Language, Limits, Policy, Segments
+from classifier.rules import Rules
+from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Kind, Language, Limits, Policy, Segments
+from classifier.sites import Profiles
 
 _LOG = logging.getLogger(__name__)
 _BLANK_LINES = re.compile(rf"(?:\s*[{BREAKS}])?")
@@ -32,11 +35,22 @@ class Classifier:
     may be shared between threads, and pickled: another process loads the model by its path.
     """
 
-    def __init__(self, stored: store.Stored, policy: Policy, limits: Limits, language_id: str = "exact") -> None:
+    def __init__(
+        self,
+        stored: store.Stored,
+        policy: Policy,
+        limits: Limits,
+        language_id: str = "exact",
+        rules: Rules | None = None,
+        profiles: Profiles | None = None,
+    ) -> None:
+        policy.check(stored.known)
         self._stored = stored
         self._policy = policy
         self._limits = limits
         self._language_id = language_id
+        self._rules = rules
+        self._profiles = profiles
         self._explainer = Explainer(str(stored.folder), stored.manifest["sha256"], limits, language_id, _parts, stored.model)
 
     @classmethod
@@ -47,6 +61,8 @@ class Classifier:
         policy: Policy | None = None,
         limits: Limits | None = None,
         language_id: str = "exact",
+        rules: Rules | str | os.PathLike[str] | None = None,
+        profiles: Profiles | str | os.PathLike[str] | None = None,
     ) -> Classifier:
         """Loads and verifies a model.
 
@@ -54,18 +70,23 @@ class Classifier:
         `Policy.balanced()` without one. limits: bounds on segments, batches and model files.
         language_id: who decides the language of a text: "exact", script, function words and
         n-gram profiles; or "langdetect", its own detector, asked once a paragraph with a
-        fixed seed (slow, and often wrong on short or mixed text).
+        fixed seed (slow, and often wrong on short or mixed text). rules: phrases that decide before the
+        model, or their file. profiles: what is known of sites, or the file of it.
 
-        Raises ModelNotFound, ModelDamaged or ModelUnsupported when the folder is refused, and
-        InputError for an unknown `language_id`.
+        Raises ModelNotFound, ModelDamaged or ModelUnsupported when the folder is refused, InputError for an
+        unknown `language_id` and for a file that cannot be read, and PolicyError for a rule that is none, or a
+        policy that names a kind that the model lacks.
         """
         if language_id not in LANGUAGE_IDS:
             raise InputError(f"unknown language_id {language_id!r}: use one of {', '.join(LANGUAGE_IDS)}")
         limits = limits or Limits()
-        return cls(store.load(path, limits), policy or Policy(), limits, language_id)
+        rules = rules if rules is None or isinstance(rules, Rules) else Rules.read(rules)
+        profiles = profiles if profiles is None or isinstance(profiles, Profiles) else Profiles.read(profiles)
+        return cls(store.load(path, limits), policy or Policy(), limits, language_id, rules, profiles)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reload, (str(self._stored.folder), self._policy, self._limits, self._language_id)
+        folder = str(self._stored.folder)
+        return _reload, (folder, self._policy, self._limits, self._language_id, self._rules, self._profiles)
 
     @property
     def info(self) -> Mapping[str, Any]:
@@ -73,36 +94,53 @@ class Classifier:
         return {"folder": str(self._stored.folder), **self._stored.manifest}
 
     @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of labels that the model tells apart; none for the shipped model."""
+        return self._stored.known
+
+    @property
     def classes_(self) -> NDArray[np.str_]:
         """The labels in the order of `predict_proba`'s columns: sorted, as scikit-learn has them."""
         return np.array(sorted(LABELS))
 
-    def label(self, text: str) -> Result:
-        """Labels one document. Raises InputError when `text` is no string."""
-        return self.label_many([text])[0]
+    @property
+    def rules(self) -> Rules | None:
+        """The rules that it was loaded with."""
+        return self._rules
 
-    def label_many(self, texts: Iterable[str]) -> list[Result]:
+    @property
+    def profiles(self) -> Profiles | None:
+        """The profiles of sites that it was loaded with."""
+        return self._profiles
+
+    def label(self, text: str, site: str | None = None) -> Result:
+        """Labels one document. site: its site or address, if any. Raises InputError when `text` is no string."""
+        return self.label_many([text], [site])[0]
+
+    def label_many(self, texts: Iterable[str], sites: Iterable[str | None] | None = None) -> list[Result]:
         """Labels documents in batches, several times as fast as one by one, in their order.
 
-        The result of a document does not depend on the others. One whose reading fails is kept whole,
-        and its `quality.unread` says so. Raises InputError, with the document's position, when one is no string.
+        sites: the site or address of each, None for one that has none; for rules and profiles. The result of a document
+        does not depend on the others. One whose reading fails is kept whole, and its `quality.unread` says so.
+        Raises InputError, with the document's position, when one is no string, and when there are not as many sites.
         """
         return [
             self._result(text, *read)
-            for batch in batches(texts, self._limits)
-            for text, read in zip(batch, self._read(batch), strict=True)
+            for batch, hosts in _with_hosts(batches(texts, self._limits), sites)
+            for text, read in zip(batch, self._read(batch, hosts), strict=True)
         ]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """The probability of each label for each string, each a document of its own.
 
         Returns an array of shape (texts, 4), its columns in the order of `classes_`: the mean
-        over the string's characters. A string without characters is content.
+        over the string's characters. A string without characters is content. A model's kinds have no
+        columns: they are kinds of these four.
         """
         order = [LABELS.index(label) for label in sorted(LABELS)]
         out: list[NDArray[np.float64]] = []
         for batch in batches(texts, self._limits):
-            for text, (read, _) in zip(batch, self._read(batch), strict=True):
+            for text, (read, _) in zip(batch, self._read(batch, [None] * len(batch)), strict=True):
                 row = np.eye(1, len(LABELS))
                 if text:
                     sizes = np.diff([0, *read.cut.ends])
@@ -126,6 +164,8 @@ class Classifier:
             "policy": self._policy,
             "limits": self._limits,
             "language_id": self._language_id,
+            "rules": self._rules,
+            "profiles": self._profiles,
         }
 
     def __sklearn_clone__(self) -> Classifier:
@@ -148,23 +188,24 @@ class Classifier:
     def _result(self, text: str, read: _Read, seen: Seen | None) -> Result:
         cut = replace(read.cut, ends=seen.original(read.cut.ends)) if seen else read.cut
         presets = self._stored.manifest["thresholds"]
-        return Result(text, cut, read.scores, read.marks, self._policy, presets, seen, self._explainer)
+        columns = self._explainer, read.rules, self.kinds, read.kinds
+        return Result(text, cut, read.scores, read.marks, self._policy, presets, seen, *columns)
 
-    def _read(self, texts: list[str]) -> list[tuple[_Read, Seen | None]]:
-        """Each document of a batch within the limits, as it is seen: that is what the segments are of."""
+    def _read(self, texts: list[str], hosts: list[str | None]) -> list[tuple[_Read, Seen | None]]:
+        """Each document of a batch within the limits, as it is seen: what the segments are of. hosts: of their sites."""
         seen = disguise.read(texts)
         shown = [own.text if own else text for own, text in zip(seen, texts, strict=True)]
         if len(shown) == 1 and len(shown[0]) > self._limits.document_characters:
-            found = [self._in_parts(shown[0])]
+            found = [self._in_parts(shown[0], hosts[0])]
         else:
-            found = self._tried(shown)
+            found = self._tried(shown, hosts)
         most = self._limits.document_segments
         return [
             (read if len(read.cut) <= most else _shortened(text, read, most), own)
             for text, read, own in zip(shown, found, seen, strict=True)
         ]
 
-    def _in_parts(self, text: str) -> _Read:
+    def _in_parts(self, text: str, host: str | None) -> _Read:
         """A long document, part by part until a limit is reached."""
         parts: list[str] = []
         found: list[_Read] = []
@@ -173,56 +214,71 @@ class Classifier:
         for part in _parts(text, self._limits.document_characters):
             if segments >= self._limits.document_segments or time.monotonic() >= until:
                 parts.append(text[start:])
-                found.append(_unread(text[start:]))
+                found.append(_unread(text[start:], len(self.kinds)))
                 break
             parts.append(part)
-            found += self._tried([part])
+            found += self._tried([part], [host])
             start += len(part)
             segments += len(found[-1].cut)
-        cuts, scores, marks = zip(*found, strict=True)
-        return _Read(_joined(parts, cuts), np.concatenate(scores), np.concatenate(marks))
+        cuts, scores, marks, rules, of_kinds = zip(*found, strict=True)
+        return _Read(_joined(parts, cuts), *map(np.concatenate, (scores, marks, rules, of_kinds)))
 
-    def _tried(self, texts: list[str]) -> list[_Read]:
+    def _tried(self, texts: list[str], hosts: list[str | None]) -> list[_Read]:
         """Each document of a batch; what cannot be read is kept, and said."""
         try:
-            return list(self._stages(texts))
+            return list(self._stages(texts, hosts))
         except Exception:  # whatever it was, it must not cost a run or a document's text
             if len(texts) > 1:
-                return [read for text in texts for read in self._tried([text])]
+                return [read for text, host in zip(texts, hosts, strict=True) for read in self._tried([text], [host])]
             _LOG.warning("a text of %d characters is kept as it is, for reading it failed", len(texts[0]), exc_info=True)
-            return [_unread(texts[0])]
+            return [_unread(texts[0], len(self.kinds))]
 
-    def _stages(self, texts: list[str]) -> Iterator[_Read]:
+    def _stages(self, texts: list[str], hosts: list[str | None]) -> Iterator[_Read]:
         cuts = segment.cut_many(texts, self._limits, self._language_id)
         cuts = split.split(self._stored.model, texts, cuts, self._language_id)
+        ruled = known = None
+        if self._rules:
+            cuts, ruled = rules.apply(self._rules, texts, hosts, cuts)
+            known = self._rules.labels[ruled] if ruled.any() else None
         rows = features.rows(texts, cuts)
-        scores = np.rint(model.probabilities(self._stored.model, rows) * STEPS).astype(np.uint16)
-        marks = np.zeros(len(scores), np.uint8)
+        scores = np.rint(model.probabilities(self._stored.model, rows, known) * STEPS).astype(np.uint16)
+        numbers = np.zeros(len(scores), np.int32) if ruled is None else ruled
+        marks = np.zeros(len(scores), np.uint8) if self._rules is None else self._rules.marks[numbers]
+        if self._profiles:
+            marks |= _repeats(self._profiles, rows, hosts)
+        found = np.zeros((len(scores), 0), np.uint16)
+        if self._stored.kinds:
+            found = np.rint(kinds.probabilities(self._stored.kinds, rows, scores.argmax(1)) * STEPS).astype(np.uint16)
         for cut, start in zip(cuts, rows.documents[:-1].tolist(), strict=True):
-            yield _Read(cut, scores[start : start + len(cut)], marks[start : start + len(cut)])
+            own = slice(start, start + len(cut))
+            yield _Read(cut, scores[own], marks[own], numbers[own], found[own])
 
 
 class _Read(NamedTuple):
-    """A document as it was read: its segments, their probabilities in steps of 1/STEPS, and their marks."""
+    """A document as it was read: its segments, their probabilities and those of kinds in steps of 1/STEPS, marks and rules."""
 
     cut: Segments
     scores: NDArray[np.uint16]
     marks: NDArray[np.uint8]
+    rules: NDArray[np.int32]
+    kinds: NDArray[np.uint16]
 
 
-def _unread(text: str) -> _Read:
-    """A text that nobody looked at: one segment, of which nothing is known."""
+def _unread(text: str, kinds: int = 0) -> _Read:
+    """A text that nobody looked at: one segment, of which nothing is known. kinds: how many the model has."""
     some = int(bool(text))
     cut = Segments([len(text)][:some], [0][:some], [LANGUAGES.index(Language.OTHER)][:some])
     scores = np.full((some, len(LABELS)), STEPS // len(LABELS), np.uint16)
-    return _Read(cut, scores, np.full(some, Mark.UNREAD, np.uint8))
+    return _Read(
+        cut, scores, np.full(some, Mark.UNREAD, np.uint8), np.zeros(some, np.int32), np.zeros((some, kinds), np.uint16)
+    )
 
 
 def _shortened(text: str, read: _Read, most: int) -> _Read:
     """A document of which so many segments count as read; what stands behind them is one more."""
-    cut, scores, marks = read
+    cut = read.cut
     start = cut.ends[most - 1] if most > 0 else 0
-    rest = _unread(text[start:])
+    rest = _unread(text[start:], read.kinds.shape[1])
     return _Read(
         Segments(
             [*cut.ends[:most], len(text)],
@@ -230,8 +286,10 @@ def _shortened(text: str, read: _Read, most: int) -> _Read:
             [*cut.languages[:most], *rest.cut.languages],
             cut.chinese_script,
         ),
-        np.concatenate((scores[:most], rest.scores)),
-        np.concatenate((marks[:most], rest.marks)),
+        np.concatenate((read.scores[:most], rest.scores)),
+        np.concatenate((read.marks[:most], rest.marks)),
+        np.concatenate((read.rules[:most], rest.rules)),
+        np.concatenate((read.kinds[:most], rest.kinds)),
     )
 
 
@@ -267,6 +325,35 @@ def batches(texts: Iterable[str], limits: Limits) -> Iterator[list[str]]:
         yield batch
 
 
+def _with_hosts(
+    groups: Iterable[list[str]], named: Iterable[str | None] | None
+) -> Iterator[tuple[list[str], list[str | None]]]:
+    """Batches, each with the hosts of its documents' sites."""
+    left = iter(named) if named is not None else None
+    for batch in groups:
+        hosts: list[str | None] = [None] * len(batch)
+        if left is not None:
+            hosts = [sites.host(name) for name in islice(left, len(batch))]
+        if len(hosts) < len(batch):
+            raise InputError("there are fewer sites than documents: pass one for each, None where there is none")
+        yield batch, hosts
+    if left is not None and next(left, left) is not left:
+        raise InputError("there are more sites than documents: pass one for each, None where there is none")
+
+
+def _repeats(profiles: Profiles, rows: features.Rows, hosts: list[str | None]) -> NDArray[np.uint8]:
+    """The mark of each segment that repeats across documents of its site."""
+    found = np.zeros(len(rows.shape), np.uint8)
+    known = [number for number, host in enumerate(hosts) if profiles.find(host)]
+    if not known:
+        return found
+    digests = sites.digests(rows)
+    for number in known:
+        own = slice(*rows.documents[number : number + 2])
+        found[own] = profiles.repeated(hosts[number], digests[own]) * Mark.REPEATED
+    return found
+
+
 def _parts(text: str, longest: int) -> Iterator[str]:
     """A text in parts of so many characters at most, and the blank lines behind, cut behind a line break where there is one."""
     start = 0
@@ -297,5 +384,7 @@ def _joined(parts: Sequence[str], cuts: Sequence[Segments]) -> Segments:
     return Segments(ends, paragraphs, languages, scripts.most_common(1)[0][0] if scripts else None)
 
 
-def _reload(folder: str, policy: Policy, limits: Limits, language_id: str) -> Classifier:
-    return Classifier.load(folder, policy=policy, limits=limits, language_id=language_id)
+def _reload(
+    folder: str, policy: Policy, limits: Limits, language_id: str, rules: Rules | None, profiles: Profiles | None
+) -> Classifier:
+    return Classifier.load(folder, policy=policy, limits=limits, language_id=language_id, rules=rules, profiles=profiles)

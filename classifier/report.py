@@ -16,7 +16,7 @@ _WIDTH = 90
 
 
 def view(result: Result) -> Iterator[str]:
-    """A line a span: label, language, confidence, and the text itself.
+    """A line a span: label, or kind where it has one, language, confidence, and the text itself.
 
     Before it `-` where the span is removed, `?` where it is kept because the model is unsure.
 
@@ -27,9 +27,9 @@ def view(result: Result) -> Iterator[str]:
         if piece:
             if len(piece) > _WIDTH:
                 piece = f"{piece[: _WIDTH // 2]} … {piece[-_WIDTH // 2 :]}"
-            undecided = span.label not in result.policy.keep
+            undecided = not result.policy.keeps(span.label, span.kind)
             mark = "-" if not span.kept else "?" if undecided else " "
-            yield f"{mark} {span.label:10} {span.language:5} {span.confidence:.2f}  {for_terminal(piece)}"
+            yield f"{mark} {span.kind or span.label:10} {span.language:5} {span.confidence:.2f}  {for_terminal(piece)}"
 
 
 def lines(result: Result) -> Iterator[list[Span]]:
@@ -73,6 +73,8 @@ def model_summary(info: Mapping[str, Any]) -> Iterator[str]:
     yield f"model      {for_terminal(info['folder'])}"
     yield f"checksum   {next(iter(info['sha256'].values()))}"
     yield f"labels     {', '.join(info['labels'])}"
+    if kinds := info.get("kinds"):
+        yield "kinds      " + ", ".join(f"{kind['name']} ({kind['label']})" for kind in kinds)
     yield f"languages  {', '.join(info['languages'])}"
     yield f"fitted on  {made['documents']:,} documents of {made['sites']:,} sites"
     for suite, row in info.get("figures", {}).get("suites", {}).items():
@@ -131,6 +133,8 @@ def page(summary: Mapping[str, Any]) -> bytes:
             ["site", "documents", "removed"],
             [[row["site"], f"{row['documents']:,}", f"{row['removed_share']:.1%}"] for row in sites["deviating"]],
         ),
+        *_rules(summary.get("rules")),
+        *_drift(summary.get("drift")),
         "<h2>Largest sites</h2>",
         _table(
             ["site", "documents", "characters", "removed"],
@@ -159,6 +163,49 @@ def page(summary: Mapping[str, Any]) -> bytes:
         f"<p>model {escape(run['model'])}, policy {escape(run['policy']['preset'])}, version {escape(run['version'])}</p>",
     ]
     return (_HEAD + "\n".join(parts) + "</main></html>\n").encode("utf-8", "backslashreplace")
+
+
+def _rules(rows: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """What rules did; nothing where there are none."""
+    if rows is None:
+        return []
+    cells = [
+        [
+            str(row["rule"]),
+            row["does"],
+            row["site"] or "all",
+            " / ".join(row["phrases"]),
+            row["note"],
+            *(f"{row[name]:,}" for name in ("documents", "times", "characters")),
+        ]
+        for row in rows
+    ]
+    head = ["rule", "does", "site", "phrases", "note", "documents", "times", "characters"]
+    never = ", ".join(str(row["rule"]) for row in rows if not row["times"])
+    return ["<h2>Rules</h2>", *([f"<p>Never fired: {never}.</p>"] if never else []), _table(head, cells)]
+
+
+def _drift(rows: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """Which sites are no longer as their profiles have them; nothing where there are no profiles."""
+    if rows is None:
+        return []
+    cells = [
+        [
+            row["site"],
+            row["label"],
+            f"{row['before']:.1%}",
+            f"{row['now']:.1%}",
+            f"{row['documents_before']:,}",
+            f"{row['documents_now']:,}",
+            f"{row['deviation']:+.1f}",
+        ]
+        for row in rows
+    ]
+    head = ["site", "label", "share before", "now", "documents before", "now", "standard errors"]
+    return [
+        "<h2>Sites that drifted from their profiles</h2><p>The mean share of a label in a site's documents.</p>",
+        _table(head, cells),
+    ]
 
 
 _HEAD = """<!doctype html>

@@ -61,6 +61,8 @@ _HEADS = {
 LABELS: tuple[Label, ...] = tuple(Label)
 LANGUAGES: tuple[Language, ...] = tuple(Language)
 LAYOUTS: tuple[Layout, ...] = tuple(Layout)
+MOST_KINDS = 8  # of a model: four share one look-up of an n-gram
+_LONGEST_NAME = 32
 # How many characters make a segment one of prose: a Han character carries as much as about three letters.
 PROSE = {Language.EN: 80, Language.ZH: 30, Language.OTHER: 80}
 # Who decides the path of a segment: our own reading, or langdetect's detector.
@@ -146,6 +148,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """A label of a user's own: a kind of one of the four, such as `recipe`, a kind of content.
+
+    Raises InputError for a name that is none: `recipe` or `食谱`, but neither `Recipe` nor `promo`.
+    """
+
+    name: str
+    label: Label
+
+    def __post_init__(self) -> None:
+        if not _is_name(self.name) or self.name in set(LABELS):
+            raise InputError(
+                f"{self.name!r} cannot name a kind: use lower-case letters, digits and _, {_LONGEST_NAME} at most, "
+                f"and none of {', '.join(LABELS)}"
+            )
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name.isidentifier() and name == name.lower() and len(name) <= _LONGEST_NAME
+
+
+@dataclass(frozen=True, slots=True)
 class Segments:
     """A document cut into segments that tile it, as columns of equal length.
 
@@ -170,7 +194,8 @@ class Span:
 
     confidence: the model's probability of `label`, averaged over the span's characters.
     kept: the policy's decision; a span that is not kept is absent from the clean text.
-    decided_by: who is behind label and decision.
+    decided_by: who is behind label and decision. kind: which of the label's kinds, where the model has some;
+        None for none of them.
     """
 
     start: int
@@ -180,6 +205,7 @@ class Span:
     confidence: float
     kept: bool
     decided_by: Decider = Decider.MODEL
+    kind: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         """The span as a JSON object."""
@@ -191,6 +217,7 @@ class Span:
             "confidence": self.confidence,
             "kept": self.kept,
             "decided_by": self.decided_by.value,
+            "kind": self.kind,
         }
 
 
@@ -295,17 +322,18 @@ class Policy:
 
     preset: whose thresholds to take from the model's manifest: `careful`, `balanced` or
         `thorough`.
-    keep: labels that are never removed; `content` always belongs to them.
-    thresholds: a probability for a label, set by hand, in place of the preset's. A value
-        above 1 means that the label is never removed.
+    keep: labels that are never removed, and kinds of the model's; `content` always belongs to them.
+    thresholds: a probability for a label, or a kind, set by hand, in place of the preset's. A value
+        above 1 means that the label is never removed. A kind of a label that is kept is removed
+        only by a threshold of its own, when the probability of that very kind reaches it.
 
-    Raises PolicyError for an unknown preset or label, or a threshold that is no number
-    from 0 up.
+    Raises PolicyError for an unknown preset, what can name neither label nor kind, or a threshold that is
+    no number from 0 up. Whether a model has such a kind, `check` says, which the `Classifier` asks.
     """
 
     preset: str = "balanced"
-    keep: frozenset[Label] = frozenset({Label.CONTENT})
-    thresholds: Mapping[Label, float] = field(default_factory=dict)
+    keep: frozenset[str] = frozenset({Label.CONTENT})
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -313,13 +341,24 @@ class Policy:
         if isinstance(self.keep, str):
             raise PolicyError(f"keep is the string {self.keep!r}: pass a set of labels, such as {{{self.keep!r}}}")
         keep = frozenset(_label(name) for name in self.keep) | {Label.CONTENT}
-        thresholds: dict[Label, float] = {}
+        thresholds: dict[str, float] = {}
         for name, value in self.thresholds.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
                 raise PolicyError(f"the threshold of {name!r} is {value!r}: use a probability from 0 to 1")
             thresholds[_label(name)] = float(value)
         object.__setattr__(self, "keep", keep)
         object.__setattr__(self, "thresholds", thresholds)
+
+    def check(self, kinds: Iterable[Kind]) -> None:
+        """Raises PolicyError when it names what is neither a label nor one of a model's kinds."""
+        known = {*LABELS, *(kind.name for kind in kinds)}
+        if unknown := sorted({*self.keep, *self.thresholds} - known):
+            own = ", ".join(kind.name for kind in kinds) or "none"
+            raise PolicyError(f"unknown label {unknown[0]!r}: use one of {', '.join(LABELS)}, or a kind of the model's ({own})")
+
+    def keeps(self, label: Label, kind: str | None = None) -> bool:
+        """Whether it never removes what has this label and kind, however sure the model is."""
+        return kind in self.keep or (label in self.keep and kind not in self.thresholds)
 
     @classmethod
     def careful(cls, keep: Iterable[str] = ("content",)) -> Policy:
@@ -337,13 +376,14 @@ class Policy:
         return cls("thorough", _labels(keep))
 
 
-def _labels(names: Iterable[str]) -> frozenset[Label]:
+def _labels(names: Iterable[str]) -> frozenset[str]:
     return frozenset(_label(name) for name in ([names] if isinstance(names, str) else names))
 
 
-def _label(name: str) -> Label:
-    try:
+def _label(name: str) -> str:
+    """A label, or what may be the name of a kind."""
+    if name in set(LABELS):
         return Label(name)
-    except ValueError:
-        known = ", ".join(LABELS)
-        raise PolicyError(f"unknown label {name!r}: use one of {known}") from None
+    if not _is_name(name):
+        raise PolicyError(f"unknown label {name!r}: use one of {', '.join(LABELS)}, or a kind of the model's")
+    return name

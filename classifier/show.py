@@ -20,13 +20,14 @@ _READ_AT_ONCE = 1_000_000  # bytes: documents are shown as they come
 @dataclass(frozen=True)
 class Look:
     """What is looked at. names: files, folders, patterns; standard input where there are none. kind: what they hold,
-    "auto" to look. fields: of records. most: so many documents at most.
+    "auto" to look. fields: of records. most: so many documents at most. site: of documents that name none.
     """
 
     names: Sequence[str]
     kind: str = "auto"
     fields: Fields = field(default_factory=Fields)
     most: int = 20
+    site: str | None = None
 
 
 def documents(
@@ -41,7 +42,7 @@ def documents(
         if isinstance(item, Reject):
             rejected(item)
             continue
-        yield str(item.id), classifier.label(item.text)
+        yield str(item.id), classifier.label(item.text, item.site or look.site)
         left -= 1
         if not left:
             return

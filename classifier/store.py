@@ -8,7 +8,9 @@ MODEL_CARD.md   rendered from the manifest, for people; never read
 may be links to regular files. A manifest without a checksum of itself is read as well: it was written before
 there was one. **What is refused**: any other format, older or newer, as ModelUnsupported; everything else that
 differs from what `save` writes as ModelDamaged. No other exception leaves `load`, and nothing that a file
-holds can run, because nothing here unpickles: see `arrays`.
+holds can run, because nothing here unpickles: see `arrays`. A model whose labels have kinds holds arrays
+`kinds_…` too, and names the kinds in its manifest; it is of the same format, and a version that knows no kinds
+refuses it for arrays that it does not know.
 
 **What the checksums promise**: a folder that was damaged is found. They do not say who wrote it: whoever
 changes the arrays can write checksums that agree, and such a model labels as its author likes. It can
@@ -39,14 +41,15 @@ from numpy.typing import NDArray
 from classifier import arrays, features
 from classifier import manifest as manifests
 from classifier.context import INPUTS
+from classifier.kinds import ARRAYS as OF_KINDS
+from classifier.kinds import Kinds
 from classifier.model import HIDDEN_LIMIT, HIDDEN_TOTAL, Model, Network
-from classifier.schema import LABELS, LANGUAGES, Limits, ModelDamaged, ModelNotFound, ModelUnsupported
+from classifier.schema import LABELS, LANGUAGES, Kind, Limits, ModelDamaged, ModelNotFound, ModelUnsupported
 
 FORMAT = manifests.FORMAT
 ARRAYS = "model.joblib"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
-
 # Scales and biases of the shipped model stay below 500. So bounded, no sum overflows and no logit is NaN.
 _LARGEST = 1e6
 _LANES = np.uint64(0x00FF00FF00FF00FF)  # where the four 8-bit weights of a bucket lie
@@ -55,11 +58,17 @@ _AGAIN = "restore the folder or train again"
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A model with its manifest, as read from `folder`."""
+    """A model with its manifest, as read from `folder`, and the kinds of its labels, if it has some."""
 
     model: Model
     manifest: Mapping[str, Any]
     folder: Path
+    kinds: Kinds | None = None
+
+    @property
+    def known(self) -> tuple[Kind, ...]:
+        """Its kinds by name; none where it has none."""
+        return self.kinds.known if self.kinds else ()
 
 
 def default_folder() -> Path:
@@ -78,7 +87,10 @@ def load(folder: str | os.PathLike[str] | None = None, limits: Limits | None = N
     path = Path(folder) if folder is not None else default_folder()
     limits = limits or Limits()
     manifest = _manifest(path, limits)
-    return Stored(_model(path, manifest, limits), manifest, path)
+    found = _arrays(path, manifest, limits)
+    known = manifests.kinds(manifest)
+    of_kinds = {name: found.pop(f"kinds_{name}", np.zeros(0)) for name in OF_KINDS} if known else {}
+    return Stored(_model(path, found), manifest, path, _kinds(path, known, of_kinds) if known else None)
 
 
 def _manifest(path: Path, limits: Limits) -> dict[str, Any]:
@@ -142,8 +154,7 @@ def _arrays(path: Path, manifest: Mapping[str, Any], limits: Limits) -> dict[str
     return {name: np.ndarray(place.shape, place.kind, mapped, place.offset) for name, place in places.items()}
 
 
-def _model(path: Path, manifest: Mapping[str, Any], limits: Limits) -> Model:
-    found = _arrays(path, manifest, limits)
+def _model(path: Path, found: Mapping[str, NDArray[Any]]) -> Model:
     file = path / ARRAYS
     units = found["hidden_bias"].shape[-1] if "hidden_bias" in found and found["hidden_bias"].ndim else 0
     count, labels = len(LANGUAGES), len(LABELS)
@@ -208,11 +219,20 @@ def _kind(name: str) -> type[np.floating[Any]]:
     return np.float32 if name.startswith("hidden") else np.float64
 
 
-def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, Any], card: str) -> Path:
+def _kinds(path: Path, known: tuple[Kind, ...], found: Mapping[str, NDArray[Any]]) -> Kinds:
+    try:
+        return Kinds.of_arrays(known, found)
+    except ValueError as error:
+        raise ModelDamaged(f"{path / ARRAYS}: {error}; {_AGAIN}") from None
+
+
+def save(
+    folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, Any], card: str, kinds: Kinds | None = None
+) -> Path:
     """Writes a model folder beside its final place and renames it: the name exists when it is whole.
 
     manifest: everything but the format, labels, languages, fingerprint and checksums, which
-    are added here. card: the text of the model card. Returns the folder.
+    are added here. card: the text of the model card. kinds: of its labels, if it has some. Returns the folder.
     """
     import joblib  # only here, where a file is written: reading needs none of it
 
@@ -223,6 +243,8 @@ def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, An
         columns: dict[str, NDArray[Any]] = {"weights": model.weights, "scale": model.scale, "bias": model.bias}
         for field in fields(Network):
             columns[field.name] = np.stack([getattr(network, field.name) for network in model.networks])
+        if kinds:
+            columns |= {f"kinds_{name}": getattr(kinds, name) for name in OF_KINDS}
         joblib.dump({name: _compact(column) for name, column in columns.items()}, staging / ARRAYS, compress=0)
         full: dict[str, Any] = {
             "format": FORMAT,
@@ -230,6 +252,7 @@ def save(folder: str | os.PathLike[str], model: Model, manifest: Mapping[str, An
             "languages": [str(language) for language in LANGUAGES],
             "fingerprint": features.fingerprint(),
             "bucket_bits": model.bits,
+            **({"kinds": [{"name": kind.name, "label": kind.label.value} for kind in kinds.known]} if kinds else {}),
             **manifest,
             "sha256": {ARRAYS: checksum(staging / ARRAYS)},
         }

@@ -61,10 +61,11 @@ def _named(label: Label) -> str:
 
 def _span(result: Result, span: Span, goes_on: bool, explanation: Explanation | None, room: int, colour: bool) -> Iterator[str]:
     """The lines of a span, the first with its gutter, and the reasons behind it."""
-    mark = "-" if not span.kept else "?" if span.label not in result.policy.keep else " "
+    mark = "-" if not span.kept else " " if result.policy.keeps(span.label, span.kind) else "?"
     who = " " if span.decided_by == "model" else str(span.decided_by)[0]
     sure = f"{min(round(span.confidence * 100), 99):2d}"
-    gutter = f"{mark}{'+' if goes_on else ' '}{_SHORT[span.label]:7} {sure}{who} "
+    name = span.kind[:7] if span.kind and span.kind.isascii() else _SHORT[span.label]
+    gutter = f"{mark}{'+' if goes_on else ' '}{name:7} {sure}{who} "
     style = [COLOURS[span.label]]
     style += [_BOLD] if span.confidence >= SURE and span.label is not Label.CONTENT else []
     style += [_FAINT] if span.confidence < UNSURE else []

@@ -389,3 +389,84 @@ def test_too_many_rejects_stop_the_run_early(run, tmp_path):
     assert status == 4
     assert "10 records were set aside, and --max-rejects allows 9" in err
     assert run("clean", "in.jsonl", "--output", "out", "--max-rejects", 10, "--resume")[0] == 1
+
+
+RULES = """
+[[rule]]
+phrase = "newsletter"
+keep = true
+
+[[rule]]
+phrases = ["nowhere to be found", "<b>"]
+label = "promo"
+note = "<script>"
+
+[[rule]]
+phrase = "风向将在周四转变"
+label = "navigation"
+site = "site1.example"
+"""
+
+
+def test_rules_decide_in_a_run_and_its_report_says_what_each_did(run, tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(JSONL)
+    (tmp_path / "rules.toml").write_text(RULES, "utf-8")
+    status, err = run("clean", "in.jsonl", "--output", "out", "--rules", "rules.toml", "--audit")
+    assert (status, err) == (0, "classifier: rules that never fired: 2 ('nowhere to be found')\n")
+    rows = records(tmp_path / "out" / "part-000000.jsonl")
+    assert all(AD in row["text"] for row in rows[1::2])
+    wind = {n: "风向" in row["text"] for n, row in enumerate(rows) if n % 3 == 1}
+    assert wind == {n: n % 4 != 1 for n in range(1, 60, 3)}
+    audit = records(tmp_path / "out" / "audit-000000.jsonl")
+    (ruled,) = audit[3]["rules"]
+    assert (TEXTS[3][ruled[0] : ruled[1]], ruled[2]) == (AD, 1)
+    assert restore(rows[13]["text"], audit[13]["removed"]) == TEXTS[13]
+    did = json.loads((tmp_path / "out" / "report.json").read_bytes())["rules"]
+    assert [(row["rule"], row["does"], row["site"], row["documents"], row["times"]) for row in did] == [
+        (1, "keep", None, 30, 30),
+        (2, "promo", None, 0, 0),
+        (3, "navigation", "site1.example", 5, 5),
+    ]
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Never fired: 2." in page
+    assert "<script>" not in page
+
+
+def test_a_run_that_goes_on_refuses_other_rules_and_other_profiles(run, tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(JSONL)
+    (tmp_path / "rules.toml").write_text(RULES, "utf-8")
+    assert run("profile", "in.jsonl", "--output", "sites.json")[0] == 0
+    options = ("--rules", "rules.toml", "--profiles", "sites.json")
+    assert run("clean", "in.jsonl", "--output", "out", *options)[0] == 0
+    assert run("clean", "in.jsonl", "--output", "out", *options, "--resume")[0] == 0
+    (tmp_path / "other.toml").write_text(RULES + "# changed", "utf-8")
+    assert run("profile", "in.jsonl", "--output", "other.json", "--add", "sites.json")[0] == 0
+    for name, other in (
+        ("rules", ("--rules", "other.toml", *options[2:])),
+        ("profiles", (*options[:2], "--profiles", "other.json")),
+    ):
+        status, err = run("clean", "in.jsonl", "--output", "out", *other, "--resume")
+        assert (status, f"was begun with other options {name}" in err) == (2, True)
+
+
+def test_output_with_rules_is_the_same_with_any_number_of_workers(run, tmp_path, monkeypatch):
+    from classifier.corpus import pieces
+
+    monkeypatch.setattr(pieces, "_PIECE", 2_000)
+    (tmp_path / "in.jsonl").write_bytes(JSONL)
+    (tmp_path / "rules.toml").write_text(RULES, "utf-8")
+    run("profile", "in.jsonl", "--output", "sites.json")
+    for workers in (1, 2):
+        options = ("--rules", "rules.toml", "--profiles", "sites.json", "--workers", workers)
+        assert run("label", "in.jsonl", "--output", f"{workers}.jsonl", *options)[0] == 0
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
+    deciders = {span["decided_by"] for row in records(tmp_path / "1.jsonl") for span in row["spans"]}
+    assert {"rule", "model"} <= deciders
+
+
+def test_a_rules_file_that_is_wrong_is_refused_before_anything_is_written(run, tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(JSONL)
+    (tmp_path / "rules.toml").write_text('[[rule]]\nphrase = "abc"\n', "utf-8")
+    status, err = run("clean", "in.jsonl", "--output", "out", "--rules", "rules.toml")
+    assert (status, (tmp_path / "out").exists()) == (2, False)
+    assert err.startswith("classifier: rules.toml, rule 1 has neither label nor keep: give it one, label = one of")

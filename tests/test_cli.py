@@ -7,7 +7,7 @@ import termios
 
 import pytest
 
-from classifier import cli
+from classifier import cli, store
 
 AD = "Ships wait for a berth, the port authority said on Monday. Subscribe to our newsletter today!"
 
@@ -50,7 +50,7 @@ def test_label_writes_spans_that_tile_every_document(capfdbinary, jsonl):
     rows = [json.loads(line) for line in out.splitlines()]
     assert [row["id"] for row in rows] == ["a", 7, f"{jsonl}:3"]
     assert set(rows[0]) == {"id", "spans", "paragraphs", "quality"}
-    assert set(rows[0]["spans"][0]) == {"start", "end", "label", "language", "confidence", "kept", "decided_by"}
+    assert set(rows[0]["spans"][0]) == {"start", "end", "label", "language", "confidence", "kept", "decided_by", "kind"}
     assert rows[0]["spans"][-1]["end"] == len(AD)
 
 
@@ -107,14 +107,16 @@ def test_a_missing_file_stops_the_run_before_anything_is_written(capfdbinary, js
     assert "cannot read nowhere.txt" in err
 
 
-@pytest.mark.parametrize("arguments", [["--threshold", "promo"], ["--threshold", "spam=1"], ["--threshold", "promo=-1"]])
-def test_a_wrong_threshold_is_wrong_use(capfdbinary, jsonl, arguments):
+@pytest.mark.parametrize(
+    "arguments", [["--threshold", "promo"], ["--threshold", "spam=1"], ["--threshold", "promo=-1"], ["--keep", "spam"]]
+)
+def test_a_wrong_threshold_or_label_is_wrong_use(capfdbinary, jsonl, arguments):
     status, _, err = run(capfdbinary, "clean", jsonl, *arguments)
     assert status == 2
-    assert "use" in err or "write LABEL=P" in err
+    assert "use" in err
 
 
-@pytest.mark.parametrize("arguments", [[], ["sing"], ["clean", "--policy", "wild"], ["label", "--keep", "spam"]])
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["clean", "--policy", "wild"]])
 def test_wrong_arguments_are_wrong_use(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
@@ -204,3 +206,68 @@ def test_a_reject_is_named_beside_the_bar(tmp_path):
     subprocess.run(command, stderr=theirs, check=False, stdout=subprocess.PIPE)
     os.close(theirs)
     assert "set aside: " in os.read(ours, 100_000).decode()
+
+
+ATTACK = "\x1b]0;owned\x07\x1b[2J\u202e\x9b31m"
+SHOWN = r"\x1b]0;owned\x07\x1b[2J\u202e\x9b31m"
+
+
+def on_a_terminal(*arguments):
+    """What a command writes to a terminal that is both its outputs."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 400))
+    subprocess.run([sys.executable, "-m", "classifier.cli", *arguments], stdout=theirs, stderr=theirs, check=False)
+    os.close(theirs)
+    return os.read(ours, 100_000).decode()
+
+
+@pytest.mark.parametrize("arguments", [["clean"], ["label"], ["label", "--format", "text"]])
+def test_a_terminal_shows_escapes_of_the_text_and_obeys_none(tmp_path, arguments):
+    (tmp_path / "in.txt").write_text(f"Ships wait {ATTACK} for a berth,\tthe port said.\n港口关闭。\n", "utf-8")
+    shown = on_a_terminal(*arguments, f"{tmp_path}/in.txt")
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    if arguments == ["clean"]:
+        assert shown.replace("\r\n", "\n") == f"Ships wait {SHOWN} for a berth,\tthe port said.\n港口关闭。\n"
+
+
+def test_a_pipe_gets_the_text_as_it_is(capfdbinary, tmp_path):
+    file = tmp_path / "in.txt"
+    file.write_bytes(f"Ships wait {ATTACK} for a berth,\tthe port said.\r\n".encode())
+    assert run(capfdbinary, "clean", file) == (0, file.read_bytes(), "")
+
+
+def test_the_view_shows_escapes_of_text_and_identifiers_and_obeys_none(capfdbinary, tmp_path):
+    file = tmp_path / "in.jsonl"
+    file.write_text(json.dumps({"id": f"a{ATTACK}", "text": f"Ships wait {ATTACK} for a berth."}) + "\n")
+    out = run(capfdbinary, "label", "--format", "text", file)[1].decode()
+    assert out.startswith(f"a{SHOWN}: ")
+    assert f"Ships wait {SHOWN} for a berth." in out
+
+
+def test_messages_show_escapes_of_file_names_and_reasons_and_obey_none(capfdbinary, tmp_path):
+    file = tmp_path / f"a{ATTACK}.jsonl"
+    file.write_text('{"id": 1}\n', "utf-8")
+    assert f"a{SHOWN}.jsonl, line 1" in run(capfdbinary, "clean", file)[2]
+    file.unlink()
+    for arguments in (["clean", file], ["clean", "-", "--model", file], ["info", "--model", file]):
+        error = run(capfdbinary, *arguments)[2]
+        assert f"a{SHOWN}.jsonl" in error
+        assert "\x1b" not in error
+
+
+def test_the_model_is_described_without_obeying_its_manifest(capfdbinary, tmp_path):
+    stored = store.load()
+    row = {"macro_f1": 0.5, "content_lost": 0.1, "junk_kept": 0.1, "units": 3}
+    said = {"thresholds": stored.manifest["thresholds"], "training": stored.manifest["training"]}
+    store.save(tmp_path / "model", stored.model, {**said, "figures": {"suites": {ATTACK: row}}}, "")
+    assert SHOWN in run(capfdbinary, "info", "--model", tmp_path / "model")[1].decode()
+
+
+def test_rules_are_shown_to_people_too(capfdbinary, tmp_path):
+    (tmp_path / "page.txt").write_text(AD, "utf-8")
+    (tmp_path / "rules.toml").write_text('[[rule]]\nphrase = "port authority"\nlabel = "legal"\nsite = "tide.example"\n')
+    arguments = ("--rules", tmp_path / "rules.toml", "--site", "www.Tide.example", tmp_path / "page.txt")
+    status, out, _ = run(capfdbinary, "label", *arguments)
+    spans = json.loads(out)["spans"]
+    assert (status, next((span["label"], span["decided_by"]) for span in spans)) == (0, ("legal", "rule"))
+    assert b"legal" in run(capfdbinary, "show", "--why", *arguments)[1]

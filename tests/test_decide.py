@@ -5,7 +5,7 @@ import pytest
 
 from classifier import Label, Policy
 from classifier.decide import STEPS, Result, layout
-from classifier.schema import LABELS, LANGUAGES, LAYOUTS, PRESETS, Layout, Segments
+from classifier.schema import LABELS, LANGUAGES, LAYOUTS, PRESETS, Kind, Layout, Segments
 
 PRESET_VALUES = {"careful": 0.95, "balanced": 0.7, "thorough": 0.5}
 PRESET = {
@@ -233,3 +233,30 @@ def test_an_empty_text_has_no_spans_and_no_quality():
     result = Result("", Segments([], [], []), np.zeros((0, 4), np.uint16), np.zeros(0, np.uint8), Policy(), PRESET)
     assert (result.spans, result.paragraphs, result.clean_text) == ((), (), "")
     assert result.quality.content_share == 0
+
+
+def test_a_kind_that_the_policy_does_not_name_changes_no_decision():
+    parts = [("Buy one ", 0, 0, (0.2, 0.8, 0, 0)), ("and two", 0, 0, (0.4, 0.6, 0, 0))]
+    told = replace(make(parts), kinds=(Kind("affiliate", Label.PROMO),), kind_scores=np.array([[9000], [0]], np.uint16))
+    assert [(span.kind, span.kept) for span in told.spans] == [("affiliate", False), (None, False)]
+    assert told.clean_text == make(parts).clean_text == ""
+    assert [span.kept for span in told.with_policy(Policy(keep={"affiliate"})).spans] == [True, True]
+    assert [span.kept for span in told.with_policy(Policy(thresholds={"affiliate": 0.9})).spans] == [True, True]
+
+
+def test_what_is_of_a_kept_kind_stays_and_its_doubt_counts_as_kept():
+    kinds = (Kind("affiliate", Label.PROMO), Kind("house", Label.PROMO))
+    parts = [("Buy. ", 0, 0, PROMO), ("Join.", 0, 0, PROMO), ("Win.", 1, 0, PROMO)]
+    told = replace(make(parts), kinds=kinds, kind_scores=np.array([[8000, 0], [0, 9000], [4000, 0]], np.uint16))
+    asked = told.with_policy(Policy(keep={"affiliate"}))
+    assert kept(asked) == [("Buy. ", "promo", True), ("Join.", "promo", False), ("Win.", "promo", True)]
+    assert asked.quality.undecided_share == round(4 / 13, 4)
+
+
+def test_a_kind_of_content_goes_from_its_own_threshold_on_and_nothing_else_of_content():
+    parts = [("Boil. ", 0, 0, (0.9, 0.1, 0, 0)), ("Fry. ", 0, 0, (0.5, 0.3, 0.2, 0)), ("Said.", 0, 0, CONTENT)]
+    told = replace(make(parts), kinds=(Kind("recipe", Label.CONTENT),), kind_scores=np.array([[9000], [9000], [0]], np.uint16))
+    assert told.clean_text == "Boil. Fry. Said."
+    apart = replace(told, segments=Segments([6, 11, 16], [0, 1, 2], [0, 0, 0]))
+    assert apart.with_policy(Policy(thresholds={"recipe": 0.8})).clean_text == "Fry. Said."
+    assert apart.with_policy(Policy(thresholds={"recipe": 0.4})).clean_text == "Said."

@@ -73,7 +73,7 @@ def test_a_document_whose_reading_fails_is_kept_whole_flagged_and_logged_and_cos
 @pytest.mark.parametrize("policy", ["careful", "balanced", "thorough"])
 def test_what_nobody_read_is_kept_by_every_policy(policy):
     read = _unread("Subscribe now!")
-    result = Result("Subscribe now!", *read, Policy(policy, thresholds={"promo": 0.0, "legal": 0.0}), PRESET)
+    result = Result("Subscribe now!", *read[:3], Policy(policy, thresholds={"promo": 0.0, "legal": 0.0}), PRESET)
     assert [span.kept for span in result.spans] == [True]
 
 

@@ -22,6 +22,12 @@ def test_text_of_documents_is_escaped_in_the_page_of_a_run():
     assert "default-src 'none'" in shown
 
 
+def test_the_page_of_a_run_shows_what_would_hide_or_turn_text():
+    shown = page(Tally(documents=9, strings={"promo\u202egnp.exe\u2066\u200b": 5}, sites={"港\x1b\ufeff": [9, 10, 1]}))
+    assert r"promo\u202egnp.exe\u2066\u200b" in shown
+    assert r"港\x1b\ufeff" in shown
+
+
 @pytest.mark.parametrize("tally", [Tally(), Tally(documents=5, parts={"promo en": [1, 2, 3]}, rejects={"not JSON": 1})])
 def test_every_element_of_the_page_is_closed(tally):
     opened = []

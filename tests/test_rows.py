@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from classifier import InputError, context, features, segment
-from training import data, fit, rows, train
+from training import data, fit, rows, stages
 
 TEXTS = {
     "The port authority said that “ships wait” for a berth. Buy now!\nHome | News": [(0, 54, "content"), (55, 63, "promo")],
@@ -16,7 +16,7 @@ def made():
     documents = [data.Document(text[:9], text, tuple(units), text[:9], "toy", True) for text, units in TEXTS.items()]
     folds = np.arange(3)
     grams = rows.read_grams(documents, folds)
-    heads = [fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings())] * train.FOLDS
+    heads = dict.fromkeys(range(stages.FOLDS), fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings()))
     return (
         documents,
         heads,

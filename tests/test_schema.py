@@ -14,12 +14,12 @@ def test_policy_always_keeps_content():
     "wrong",
     [
         {"preset": "reckless"},
-        {"keep": {"adverts"}},
+        {"keep": {"Ad verts"}},
         {"keep": "legal"},
         {"thresholds": {"promo": -0.1}},
         {"thresholds": {"promo": float("nan")}},
         {"thresholds": {"promo": "high"}},
-        {"thresholds": {"adverts": 0.5}},
+        {"thresholds": {"2nd": 0.5}},
     ],
 )
 def test_wrong_policies_are_refused_with_what_to_use(wrong):

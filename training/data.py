@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.schema import LABELS, InputError, Segments
+from classifier.schema import LABELS, InputError, Kind, Segments
 
 UNLABELLED = -1
 PHRASES = "phrases"  # the suite of our own short texts
@@ -31,7 +31,8 @@ class Document:
     site keeps what one publisher wrote on one side of every split. suite names a group that
     is reported on its own. fit is False for documents to measure on only. picked: units that were
     annotated because a model was unsure of them: fitted on too, but probabilities are not
-    calibrated on them.
+    calibrated on them. kinds: those of `units` that have a label of the user's own, under its name;
+    `units` has them under the label that it is a kind of.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Document:
     suite: str
     fit: bool
     picked: tuple[Unit, ...] = ()
+    kinds: tuple[Unit, ...] = ()
 
     @property
     def all_units(self) -> list[Unit]:
@@ -55,19 +57,19 @@ def files(source: Path, stem: str) -> list[Path]:
     return sorted(p for p in source.glob(f"{stem}*") if p.name.endswith((".jsonl", ".jsonl.gz")))
 
 
-def read(paths: Sequence[Path]) -> list[Document]:
+def read(paths: Sequence[Path], kinds: Sequence[Kind] = ()) -> list[Document]:
     """Annotated documents of JSONL files, gzip or not.
 
     A record needs `text` and `units`; `id`, `site`, `suite` and `evaluation_only` are
-    optional: a document without a site is a site of its own. Raises InputError, with file
-    and line, for a record that is not of this shape.
+    optional: a document without a site is a site of its own. kinds: labels beside the four. Raises
+    InputError, with file and line, for a record that is not of this shape.
     """
-    return [document for path in paths for document in _records(path)]
+    return [document for path in paths for document in _records(path, kinds)]
 
 
-def _records(path: Path) -> Iterator[Document]:
+def _records(path: Path, kinds: Sequence[Kind]) -> Iterator[Document]:
     for number, record in lines(path):
-        yield _document(record, f"{path}:{number}")
+        yield _document(record, f"{path}:{number}", kinds)
 
 
 def lines(path: Path) -> Iterator[tuple[int, Any]]:
@@ -88,20 +90,28 @@ def lines(path: Path) -> Iterator[tuple[int, Any]]:
         raise InputError(f"cannot read {path}: {error}") from None
 
 
-def _document(record: Any, where: str) -> Document:
+def _document(record: Any, where: str, kinds: Sequence[Kind] = ()) -> Document:
     text = record.get("text") if isinstance(record, dict) else None
     if not isinstance(text, str) or not isinstance(record.get("units"), list):
         raise InputError(f"{where}: a record needs a string `text` and a list `units` of [start, end, label]")
-    units = []
+    units, named = [], []
+    labels = {**{name: name for name in _INDEX}, **{kind.name: kind.label.value for kind in kinds}}
     for unit in record["units"]:
         try:
             start, end, label = unit[0], unit[1], unit[2]
-            good = 0 <= start < end <= len(text) and label in _INDEX
+            good = 0 <= start < end <= len(text) and isinstance(label, str)
         except (TypeError, IndexError, KeyError):
             good = False
         if not good:
             raise InputError(f"{where}: unit {unit!r} is not [start, end, label] inside a text of {len(text)} characters")
-        units.append((start, end, label))
+        if label not in labels:
+            raise InputError(
+                f"{where}: unit {unit!r} has a label that is none of {', '.join(labels)}; a label of your own is a kind of one "
+                f"of the four: declare it, such as --kind {label}=content"
+            )
+        units.append((start, end, labels[label]))
+        if label not in _INDEX:
+            named.append((start, end, label))
     name = str(record.get("id", where))
     return Document(
         id=name,
@@ -110,6 +120,7 @@ def _document(record: Any, where: str) -> Document:
         site=str(record.get("site") or name),
         suite=str(record.get("suite") or "all documents"),
         fit=not record.get("evaluation_only", False),
+        kinds=tuple(named),
     )
 
 
@@ -119,8 +130,11 @@ def annotated(source: Path) -> list[Document]:
     source: a folder, or one file. A record of `annotations/*.jsonl` is `{"text": digest,
     "units": […]}`, with `text_digest` of a text that is not ours to ship: of `train*`, or of
     `source/pool/*.jsonl[.gz]`, where a record has `text`, or `blocks` of a page, a line each. Its
-    units become `picked` ones. Records whose text is not there are left out.
+    units become `picked` ones. Records whose text is not there are left out. Raises InputError where
+    there is no file to read.
     """
+    if not files(source, "train"):
+        raise InputError(f"no train*.jsonl or train*.jsonl.gz in {source}: pass a folder that has one, or a file")
     documents = {text_digest(document.text): document for document in read(files(source, "train"))}
     sites = {document.text[:60]: document.site for document in documents.values()}
     labels: dict[str, list[Any]] = defaultdict(list)
@@ -176,17 +190,36 @@ def own() -> list[Document]:
     return found
 
 
+def own_digest() -> str:
+    """A digest of the files that `own` reads."""
+    files = sorted(Path(__file__).with_name("corpus").glob("*.jsonl"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
 def segment_labels(document: Document, cut: Segments) -> NDArray[np.int64]:
     """The label of each segment: that of the units, picked or not, over most of its characters.
 
     UNLABELLED where the units of no label cover half of its non-space characters.
     """
-    ends, text = cut.ends, document.text
-    votes = np.zeros((len(ends), len(LABELS)))
-    for start, end, label in document.all_units:
+    return _majority(document.text, document.all_units, cut, _INDEX)
+
+
+def segment_names(document: Document, cut: Segments, kinds: Sequence[Kind]) -> NDArray[np.int64]:
+    """As `segment_labels`, with numbers behind the four labels' for each of `kinds`."""
+    index = {**_INDEX, **{kind.name: len(_INDEX) + number for number, kind in enumerate(kinds)}}
+    special = {(start, end) for start, end, _ in document.kinds}
+    plain = [unit for unit in document.all_units if unit[:2] not in special]
+    return _majority(document.text, [*plain, *document.kinds], cut, index)
+
+
+def _majority(text: str, units: Sequence[Unit], cut: Segments, index: Mapping[str, int]) -> NDArray[np.int64]:
+    """The number of the name that units over most of each segment have; UNLABELLED where no name covers half."""
+    ends = cut.ends
+    votes = np.zeros((len(ends), len(index)))
+    for start, end, label in units:
         at = bisect.bisect_right(ends, start)
         while at < len(ends) and (begin := ends[at - 1] if at else 0) < end:
-            votes[at, _INDEX[label]] += _visible(text[max(start, begin) : min(end, ends[at])])
+            votes[at, index[label]] += _visible(text[max(start, begin) : min(end, ends[at])])
             at += 1
     sizes = np.array([_visible(text[a:b]) for a, b in zip([0, *ends], ends, strict=False)])
     return np.where(votes.max(1, initial=0) * 2 >= np.maximum(sizes, 1), votes.argmax(1), UNLABELLED)

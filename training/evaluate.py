@@ -17,9 +17,9 @@ import bisect
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         tiled = [path for path in options.files if cuts.is_tiled(path)]
-        documents = data.read([path for path in options.files if path not in tiled])
         classifier = Classifier.load(options.model, policy=Policy(options.policy))
+        documents = data.read([path for path in options.files if path not in tiled], classifier.kinds)
         results = classifier.label_many([document.text for document in documents])
         for path in tiled:
             print_exact(path, classifier)
@@ -98,18 +98,42 @@ def report(documents: Sequence[data.Document], classifier: Classifier) -> Report
     return score(documents, classifier.label_many([document.text for document in documents]))
 
 
+class Reading(NamedTuple):
+    """What a result makes of one annotated unit.
+
+    document: its number. label: the annotated one; guess: the label over most of its non-space characters.
+    size, removed: how many those are, and how many of them the policy removes.
+    """
+
+    document: int
+    label: str
+    guess: str
+    size: int
+    removed: int
+
+
+def readings(documents: Sequence[data.Document], results: Sequence[Result]) -> Iterator[Reading]:
+    """What one result a document makes of every unit that is not picked."""
+    for number, (document, result) in enumerate(zip(documents, results, strict=True)):
+        for start, end, label in document.units:
+            yield Reading(number, label, *_read_unit(result, start, end))
+
+
 def score(documents: Sequence[data.Document], results: Sequence[Result]) -> Report:
     """Figures by suite, and over `all`, of one result a document."""
+    return grouped(readings(documents, results), [document.suite for document in documents])
+
+
+def grouped(found: Iterable[Reading], groups: Sequence[str]) -> Report:
+    """Figures by group, and over `all`. groups: of each document."""
     pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
     size: dict[str, Counter[str]] = defaultdict(Counter)
-    for document, result in zip(documents, results, strict=True):
-        for start, end, label in document.units:
-            guess, total, removed = _read_unit(result, start, end)
-            kind = "content" if label == "content" else "junk"
-            for suite in (document.suite, "all"):
-                pairs[suite].append((label, guess))
-                size[suite].update({kind: total, f"{kind} removed": removed})
-    return {suite: _figures(rows, size[suite]) for suite, rows in sorted(pairs.items())}
+    for reading in found:
+        kind = "content" if reading.label == "content" else "junk"
+        for group in (groups[reading.document], "all"):
+            pairs[group].append((reading.label, reading.guess))
+            size[group].update({kind: reading.size, f"{kind} removed": reading.removed})
+    return {group: _figures(rows, size[group]) for group, rows in sorted(pairs.items())}
 
 
 def _figures(rows: Sequence[tuple[str, str]], size: Counter[str]) -> dict[str, Any]:

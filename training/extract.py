@@ -2,8 +2,8 @@
 
     python -m training.extract DATA [--output FILE]
 
-DATA: as for `training.train`. The file holds hashed n-grams, shapes, scores and labels, no text;
-`python -m training.train --output …` fits the model from it.
+DATA: a folder with `train*.jsonl[.gz]`, or one such file. The file of rows holds hashed n-grams, shapes, scores
+and labels, no text; `python -m training.train --output …` fits the model from it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from classifier.schema import ClassifierError
-from training import data, fit, rows, train
+from training import data, fit, rows, stages
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,22 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def extract(source: Path, output: Path, settings: fit.Settings) -> None:
-    """Writes the feature rows of the annotated documents of `source`, and of what is rearranged from them."""
-    say = train.Clock()
-    annotated = train.read_annotated(source)
-    folds = train.folds_by_site(annotated)
-    own, own_folds, own_grams = train.read_own(settings)
-    grams = rows.read_grams(annotated, folds)
-    heads = train.fit_heads(rows.join(grams, own_grams), settings, say)
-    contexts, rearranged = train.read_pages(heads, annotated, folds, own, own_folds, settings)
-    about = {
-        "documents": len(annotated),
-        "sites": len({document.site for document in annotated}),
-        "rearranged": rearranged,
-        "data": data.digest(data.training_files(source)),
-    }
-    say(f"{len(grams.label)} labelled segments, {len(contexts.label)} in all, of {contexts.documents.size - 1} documents")
-    rows.save(output, grams, contexts, about)
+    """Writes the feature rows of the annotated documents of `source`, and of what is rearranged from them.
+
+    Beside them (`rows.own_beside`) our own texts as their first stage reads them: a model fitted from the rows then
+    needs no first stage but its own.
+    """
+    say = stages.Clock()
+    known = stages.read_known(data.annotated(source), settings, say)
+    known.about["data"] = data.digest(data.training_files(source))
+    assert known.own  # it is read with the rest
+    rows.save(output, known.grams, known.contexts, known.about)
+    rows.save(rows.own_beside(output), rows.read_grams([], np.zeros(0, np.int64)), known.own, {"corpus": data.own_digest()})
     say(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")
 
 

@@ -38,7 +38,9 @@ class Settings:
     surest: the probability of a label, from 0, below which the teacher's certainty counts no more.
     rearranged, own: the weight of a segment of a rearranged document, and of one of our own, in
     the second stage, beside an annotated one at 1; promo: of a promo segment there. own_phrases,
-    own_documents: the weight of a segment of our own in the first stage.
+    own_documents: the weight of a segment of our own in the first stage. added: in both stages, of a
+    segment of documents that are fitted on beside feature rows; steps_on: how many steps the first stage
+    then takes from where the shipped one stands.
     promo_odds: what the network's odds of promo are multiplied by.
     seed: of everything random.
     """
@@ -54,16 +56,19 @@ class Settings:
     own: float = 1.5
     own_phrases: float = 1.0
     own_documents: float = 0.3
+    added: float = 1.0
+    steps_on: int = 40
     promo: float = 1.75
     promo_odds: float = 1.4
     seed: int = 0
 
 
-def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings) -> Model:
+def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings, start: Model | None = None) -> Model:
     """The local stage: logistic regression a language on counts over the root of their number.
 
     Buckets are weighed by inverse document frequency, which only regularises: it is folded
     into the weights. `other`, and a language with too few segments, is fitted on all.
+    start: a model whose local stage the search begins at, which must not know what `chosen` leaves out.
     """
     seen = np.asarray((grams.counts > 0).sum(0)).ravel()
     rarity = (np.log((grams.counts.shape[0] + 1) / (seen + 1)) + 0.3) / 3
@@ -77,7 +82,14 @@ def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings) -> Mo
         if language == OTHER or rows.sum() < ENOUGH or np.unique(grams.label[rows]).size < 2:
             rows = chosen
         head = LogisticRegression(C=settings.inverse_regularisation, max_iter=150, tol=2e-3, class_weight="balanced")
-        head.fit(scaled[rows], grams.label[rows], sample_weight=grams.weight[rows])
+        if start and np.unique(grams.label[rows]).size == len(LABELS):
+            # Few labels are no reason to move for the tolerance above: the number of steps is the choice.
+            head.set_params(warm_start=True, max_iter=settings.steps_on, tol=1e-6)
+            head.coef_ = np.ascontiguousarray((unpack(start.weights[language]) * start.scale[language] / rarity[:, None]).T)
+            head.intercept_ = start.bias[language].copy()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            head.fit(scaled[rows], grams.label[rows], sample_weight=grams.weight[rows])
         slopes, offsets = head.coef_, head.intercept_
         if len(head.classes_) == 2:
             slopes, offsets = np.concatenate((-slopes, slopes)) / 2, np.concatenate((-offsets, offsets)) / 2
@@ -89,6 +101,13 @@ def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings) -> Mo
         weights[language][:, head.classes_] = whole.astype(np.int8)
         bias[language, head.classes_] = offsets
     return Model(pack(weights), scale, bias, ())
+
+
+def unpack(words: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The weights of each bucket that `model.pack` put into one word: buckets x labels."""
+    weights = (words[:, None] >> np.arange(0, 64, 16, dtype=np.uint64) & np.uint64(0xFF)).astype(np.int64) - 128
+    weights[0] = 0
+    return weights
 
 
 @dataclass(frozen=True, slots=True)

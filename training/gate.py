@@ -79,7 +79,7 @@ def measure(path: Path, classifier: Classifier) -> Figures:
         tiled = cuts.read_tiled(path)
         exact = cuts.exact(tiled, classifier.label_many([document.text for document in tiled]))
         return {"at least": {f"{group}: exact spans": row["model"] for group, row in exact.items()}, "at most": {}}
-    documents = data.read([path])
+    documents = data.read([path], classifier.kinds)
     if not any(document.units for document in documents):
         raise InputError(f"{path} holds no annotated unit: pass a file of documents with `units`")
     results = classifier.label_many([document.text for document in documents])

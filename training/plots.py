@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -47,6 +47,19 @@ def trade_off(
             axes.plot(100 * x, 100 * y, marker, color=f"C{number}", label=preset if not number else None)
     axes.set(xlim=(-0.2, 6), ylim=(0, 100), xlabel="content lost, % of characters", ylabel="boilerplate kept, % of characters")
     axes.legend()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def learning(curves: Mapping[str, Sequence[tuple[int, Mapping[str, float]]]], path: Path) -> None:
+    """Figures of a site by how many labels of it were added: of each site, pairs of a number and the figures there."""
+    names = {"macro_f1": "macro-F1", "accuracy": "accuracy", "content_lost": "content lost", "junk_kept": "boilerplate kept"}
+    figure, axes = pyplot.subplots(1, len(names), figsize=(13, 3.4), layout="constrained")
+    for plot, (key, name) in zip(axes, names.items(), strict=True):
+        for site, points in curves.items():
+            plot.plot([number for number, _ in points], [row[key] for _, row in points], marker="o", markersize=4, label=site)
+        plot.set(xlabel="labels of the site", title=name)
+    axes[0].legend()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 

@@ -107,16 +107,15 @@ def read_grams(
     counts: list[NDArray[np.int64]] = []
     languages: list[NDArray[np.int64]] = []
     labels: list[NDArray[np.int64]] = []
-    for document in documents:
-        cut = segment.cut(document.text)
-        label = data.segment_labels(document, cut)
-        labels.append(label[label >= 0])
-        chosen = np.flatnonzero(label >= 0)
-        if not chosen.size:
-            continue
-        rows = features.rows([document.text], [cut])
+    for batch in (documents[at : at + BATCH] for at in range(0, len(documents), BATCH)):
+        texts = [document.text for document in batch]
+        cuts = segment.cut_many(texts)
+        known = [data.segment_labels(document, cut) for document, cut in zip(batch, cuts, strict=True)]
+        labels += [label[label >= 0] for label in known]
+        rows = features.rows(texts, cuts)
         grams = np.stack(features.buckets(rows.grams, rows.bounds))
-        for row in chosen:
+        chosen = np.flatnonzero(np.concatenate(known) >= 0)
+        for row in chosen.tolist():
             found = grams[:, rows.bounds[row] : rows.bounds[row + 1]].ravel()
             unique, times = np.unique(found[found > 0], return_counts=True)
             columns.append(unique)
@@ -133,9 +132,12 @@ def read_grams(
 
 
 def read_contexts(
-    heads: Sequence[Model], documents: Sequence[data.Document], folds: NDArray[np.int64], origins: NDArray[np.int64]
+    heads: Mapping[int, Model], documents: Sequence[data.Document], folds: NDArray[np.int64], origins: NDArray[np.int64]
 ) -> Contexts:
-    """Every document through the first stage that was fitted without its fold. folds, origins: of each document."""
+    """Every document through the first stage that was fitted without its fold.
+
+    heads: by the number of the fold they do not know. folds, origins: of each document.
+    """
     found: list[list[NDArray[Any]]] = []
     lengths: list[int] = []
     for fold in np.unique(folds).tolist():  # documents of a fold share a head
@@ -191,6 +193,11 @@ def join(*parts: Any) -> Any:
         else:
             columns.append(np.concatenate(values))
     return type(parts[0])(*columns)
+
+
+def own_beside(path: Path) -> Path:
+    """The file beside a file of rows that holds our own texts as the first stages of its folds read them."""
+    return path.with_name(f"own_{path.name}")
 
 
 def save(path: Path, grams: Grams, contexts: Contexts, about: dict[str, Any]) -> None:

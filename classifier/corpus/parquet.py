@@ -33,6 +33,7 @@ _SPAN = pa.struct(
         ("confidence", pa.float64()),
         ("kept", pa.bool_()),
         ("decided_by", pa.string()),
+        ("kind", pa.string()),
     ]
 )
 _SHARE = pa.float64()

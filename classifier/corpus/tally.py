@@ -28,6 +28,8 @@ class Tally:
     characters and removed characters; sites: documents, characters and removed characters.
     strings: removed pieces of text; samples: decisions near the threshold, the lowest by a hash of
     their places; verdicts: why documents were dropped or left as they are; rejects: by reason.
+    rules: by the number of a rule, documents and stretches that it decided, and their characters. shares: of sites
+    that have a profile, as `sites.counts` has them.
     """
 
     documents: int = 0
@@ -43,6 +45,8 @@ class Tally:
     samples: list[list[Any]] = field(default_factory=list)
     verdicts: dict[str, int] = field(default_factory=dict)
     rejects: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, list[int]] = field(default_factory=dict)
+    shares: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
         """Counts what another has counted."""
@@ -56,7 +60,12 @@ class Tally:
         ):
             for key, number in theirs.items():
                 mine[key] = mine.get(key, 0) + number
-        for rows, more in ((self.parts, other.parts), (self.sites, other.sites)):
+        for rows, more in (
+            (self.parts, other.parts),
+            (self.sites, other.sites),
+            (self.rules, other.rules),
+            (self.shares, other.shares),
+        ):
             for key, row in more.items():
                 rows[key] = [a + b for a, b in zip(rows.get(key, [0] * len(row)), row, strict=True)]
         self.samples = sorted(self.samples + other.samples, key=lambda sample: sample[0])[:SAMPLES]

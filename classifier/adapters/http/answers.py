@@ -11,7 +11,7 @@ from classifier.corpus import formats
 from classifier.corpus.formats import NO_TEXT, Fields, Raw, Record, Reject
 from classifier.corpus.sources import Source
 from classifier.pipeline import Classifier
-from classifier.schema import Policy
+from classifier.schema import Policy, PolicyError
 
 _BODY = Source("body", "body")
 
@@ -40,8 +40,13 @@ def answer(classifier: Classifier, work: Work) -> Answer:
     """Labels the documents of a body.
 
     A broken line of JSONL becomes a record with `line` and `error` in its place; a body that is
-    one document and broken becomes the status 400, or 422 where it is JSON without a text.
+    one document and broken becomes the status 400, or 422 where it is JSON without a text. A policy that names
+    a kind that the model lacks becomes 422 as well.
     """
+    try:
+        work.policy.check(classifier.kinds)
+    except PolicyError as error:
+        return failed(422, str(error))
     items = [_checked(item) for item in _items(work)]
     broken = next((item for item in items if isinstance(item, Reject)), None)
     if broken and work.kind != "jsonl":

@@ -23,7 +23,7 @@ from classifier.adapters.http.requests import answer_of, body_of, kind_of
 from classifier.adapters.http.schema import Cleaned, Labelled, described
 from classifier.corpus.workers import cores
 from classifier.pipeline import Classifier
-from classifier.schema import Label, Policy
+from classifier.schema import Policy, PolicyError
 
 MAX_BODY, CONCURRENCY, TIMEOUT = 8_000_000, 256, 60.0
 _AGAIN = {"Retry-After": "1"}
@@ -35,7 +35,15 @@ class _Choice(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     policy: Literal["careful", "balanced", "thorough"] | None = None
-    keep: list[Label] = []
+    keep: list[str] = []
+
+
+def _policy(choice: _Choice, usual: Policy) -> Policy:
+    """What a request asks for. Whether the model has such a kind, the process knows that labels."""
+    try:
+        return Policy(choice.policy or usual.preset, frozenset(choice.keep) or usual.keep, usual.thresholds)
+    except PolicyError as error:
+        raise HTTPException(422, str(error)) from None
 
 
 def app(
@@ -69,8 +77,7 @@ def app(
         counts[meters.IN_FLIGHT] += 1
         try:
             body = await body_of(request, max_body, timeout)
-            keep = frozenset(choice.keep) or usual.keep
-            work = Work(command, kind, Policy(choice.policy or usual.preset, keep, usual.thresholds), body)
+            work = Work(command, kind, _policy(choice, usual), body)
             answer = await answer_of(request, api.state.pool, work, timeout)
         finally:
             counts[meters.IN_FLIGHT] -= 1
@@ -110,9 +117,10 @@ def app(
 def serve(host: str = "127.0.0.1", port: int = 8000, *, model: str | None = None, **options: Any) -> None:
     """Serves until it is told to stop (SIGINT, SIGTERM); answers what it has begun.
 
-    options: as of `app`. Raises ModelError before it listens when the model is refused.
+    options: as of `app`. Raises ModelError before it listens when the model is refused, and PolicyError when it
+    lacks a kind that the policy names.
     """
-    Classifier.load(model)
+    Classifier.load(model, policy=options.get("policy"))
     service = app(model=model, **options)
     wait = math.ceil(options.get("timeout", TIMEOUT))
     uvicorn.run(service, host=host, port=port, http="h11", access_log=False, timeout_graceful_shutdown=wait)
