@@ -155,16 +155,18 @@ _KINDS = _kinds()
 class Seen:
     """A text as a reader sees it.
 
-    text: what is seen. left_out: offsets into the original of what is not, ascending.
+    text: what is seen. left_out: offsets into the original of what is not, ascending; before: how many
+    characters are seen before each.
     """
 
     text: str
     left_out: NDArray[np.int64]
+    before: NDArray[np.int64]
 
     def original(self, at: Sequence[int]) -> list[int]:
         """Offsets into what is seen as offsets into the original: what is not seen belongs to what stands before it."""
         places = np.array(at, np.int64)
-        result: list[int] = np.where(places > 0, _behind(self.left_out, places), 0).tolist()
+        result: list[int] = np.where(places > 0, _moved(self.before, places), 0).tolist()
         return result
 
     def offsets(self, at: Sequence[int]) -> list[int]:
@@ -217,24 +219,30 @@ def _disguised(text: str) -> NDArray[np.bool_]:
 def _seen(text: str) -> Seen:
     text, hidden = _without(_HIDDEN, text)
     text, piled = _without(_PILE, text)
-    left_out = np.sort(np.concatenate((hidden, _behind(hidden, piled))))
+    left_out = np.sort(np.concatenate((hidden, _moved(_before(hidden), piled))))
     text = _FORM.sub(_plain, _BETWEEN_WIDE.sub(_narrow, text))
     for script in _SCRIPTS:
         if script.mixed.search(text):
             text = _LINE.sub(partial(_line, script), text)
-    return Seen(text, left_out)
+    return Seen(text, left_out, _before(left_out))
 
 
 def _without(unseen: re.Pattern[str], text: str) -> tuple[str, NDArray[np.int64]]:
     """The text without its matches, and the offsets of what that took."""
-    taken = [np.arange(*match.span()) for match in unseen.finditer(text)]
-    return unseen.sub("", text), np.concatenate((np.zeros(0, np.int64), *taken))
+    spans = np.fromiter((at for match in unseen.finditer(text) for at in match.span()), np.int64).reshape(-1, 2)
+    sizes = spans[:, 1] - spans[:, 0]
+    taken = np.repeat(spans[:, 1] - np.cumsum(sizes), sizes) + np.arange(sizes.sum())
+    return unseen.sub("", text), taken
 
 
-def _behind(left_out: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where characters stood before what stands at `left_out` was taken away. places: where they stand without."""
-    before = np.searchsorted(left_out - np.arange(left_out.size), places, side="right")
-    result: NDArray[np.int64] = places + before
+def _before(left_out: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many characters that stay stand before each that is left out."""
+    return left_out - np.arange(left_out.size)
+
+
+def _moved(before: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where characters stood before something was left out. places: where they stand without it."""
+    result: NDArray[np.int64] = places + np.searchsorted(before, places, side="right")
     return result
 
 

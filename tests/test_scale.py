@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import unicodedata
+from dataclasses import replace
 
 import pytest
 
@@ -112,6 +113,22 @@ def test_a_sentence_of_any_length_that_mixes_languages_is_read_in_linear_time(un
     # The limit on a segment bounds it; without one it must not be the square either.
     small, large = ((unit * size)[:size] for size in (1_000, 8_000))
     assert took(mixed.runs.__wrapped__, large) < 24 * max(took(mixed.runs.__wrapped__, small), 0.002)
+
+
+@pytest.mark.slow
+def test_paragraphs_in_disguise_are_closed_in_linear_time(clf):
+    def lines(result):
+        return replace(result).paragraphs
+
+    line = "Ships wait at the q\u200buay. Subscribe to our newsletter now!\n"
+    small, large = (clf.label(line * times) for times in (1_000, 8_000))
+    assert took(lines, large) < 16 * max(took(lines, small), 0.01)
+
+
+@pytest.mark.slow
+def test_a_sentence_that_changes_its_language_all_the_time_is_cut_in_linear_time():
+    small, large = ("We came in late 我们到了 " * times for times in (5_000, 40_000))
+    assert took(language.switches, large, [len(large)]) < 16 * max(took(language.switches, small, [len(small)]), 0.01)
 
 
 PROGRAM = """

@@ -88,8 +88,9 @@ def switches(line: str, ends: list[int]) -> list[int]:
         elif ": " in piece:
             cuts = [start + at for at in _labelled(piece)]
         begin = out[-1] if out else 0
+        seen = start + len(piece.rstrip())
         for at in cuts:
-            if line[begin:at].strip() and line[at:end].strip():
+            if at < seen and line[begin:at].strip():
                 out.append(at)
                 begin = at
         if not tail or end == len(line):
