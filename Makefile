@@ -4,8 +4,9 @@ DATA ?= data
 SAMPLE := tests/examples/flattened.txt
 DEV = $(wildcard $(DATA)/dev*.jsonl*)
 TRAPS := tests/examples/traps.jsonl
+MINUTES ?= 60
 
-.PHONY: demo test slow train evaluate bench clean
+.PHONY: demo test slow train evaluate bench fuzz mutants coverage lock clean
 
 demo: .venv/demo  ## install, clean a sample document, show its labels
 	@echo; echo "== $(SAMPLE), labelled =="; $(BIN)/classifier label --format text $(SAMPLE)
@@ -16,7 +17,7 @@ test: .venv/test  ## lint, types and tests
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-slow: .venv/test  ## the tests that take minutes; Spark and Ray need Java and half a gigabyte
+slow: .venv/test  ## the tests that take minutes; Spark and Ray need Java and half a gigabyte, pages a Chromium
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[engines]"
 	$(BIN)/pytest -m slow
 
@@ -32,8 +33,25 @@ bench: .venv/test  ## throughput beside other tools, and how it scales, on the d
 	$(BIN)/python -m training.benchmark $(DATA) --output training/benchmark
 	$(BIN)/python -m training.scaling $(DATA) --output training/scaling
 
+fuzz: .venv/test  ## strangers' text and files for so many MINUTES, by coverage
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[doubt]"
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+
+mutants: .venv/test  ## which small changes of the code no test notices
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[doubt]"
+	$(BIN)/mutmut run && $(BIN)/mutmut results
+
+coverage: .venv/test  ## which lines and branches no test reaches
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[doubt]"
+	$(BIN)/coverage run -m pytest; $(BIN)/coverage combine --quiet && $(BIN)/coverage report --show-missing --skip-covered
+
+lock: .venv/test  ## the versions and hashes that development was tested with
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile pyproject.toml --extra test --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command "make lock" --quiet --output-file .ci/requirements.lock
+
 clean:  ## remove what make made
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* mutants
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -126,8 +126,9 @@ MAY_IMPORT = {
         "corpus.workers",
         *(f"adapters.http.{name}" for name in "answers pool requests schema meters".split()),
     },
+    "options": {"schema"},
     "cli": {
-        *"schema safe pipeline report job batch gather sites show review.run adapters.http.service".split(),
+        *"schema options safe pipeline report job batch gather sites show review.run adapters.http.service".split(),
         *(f"corpus.{name}" for name in "formats run tally workers".split()),
     },
 }

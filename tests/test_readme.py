@@ -2,7 +2,7 @@ import re
 import shlex
 from pathlib import Path
 
-from classifier import cli
+from classifier import options
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -21,5 +21,5 @@ def test_the_python_examples_print_what_the_readme_shows(capsys, monkeypatch):
 def test_the_commands_of_the_readme_are_commands():
     lines = re.findall(r"^classifier .*?(?=  #|$)", README, re.M)
     for line in lines:
-        cli._parser().parse_args(shlex.split(line.removesuffix("…"))[1:])
+        options.parser().parse_args(shlex.split(line.removesuffix("…"))[1:])
     assert len(lines) > 8
