@@ -209,13 +209,18 @@ def run(folder: Path, name: str, seconds: float) -> dict[str, Any]:
             total["findings"].setdefault(reason, {"what": ended.stderr[-2_000:], "case": f"{folder / name}-*"})
             if reason in total and total["executions"] == 0:
                 break
+    judge(name, folder, total)
+    return total
+
+
+def judge(name: str, folder: Path, total: dict[str, Any]) -> None:
+    """Adds what the slowest and the largest case take by themselves, and a finding where that is too much."""
     for what in ALONE:
         if (file := folder / f"{name}-{what}").exists():
             seconds, megabytes = alone(name, file)
             total["slowest"], total["peak_mb"] = max(total["slowest"], seconds), max(total["peak_mb"], megabytes)
             if seconds > SECONDS or megabytes > MEGABYTES:
                 total["findings"][what] = {"what": f"{seconds:.2f} s, {megabytes} MB", "case": str(file)}
-    return total
 
 
 def alone(name: str, file: Path) -> tuple[float, int]:
