@@ -56,8 +56,8 @@ class Settings:
     own: float = 1.5
     own_phrases: float = 1.0
     own_documents: float = 0.3
-    added: float = 1.0
-    steps_on: int = 40
+    added: float = 10.0
+    steps_on: int = 15
     promo: float = 1.75
     promo_odds: float = 1.4
     seed: int = 0
