@@ -183,12 +183,14 @@ def _maximal(scores: Sequence[float], base: int) -> list[tuple[int, int]]:
     return [run[:2] for run in runs]
 
 
-def read(model: stages.Model, text: str, cut: Segments) -> Reading:
-    """Reads a document again, as it was read when it was labelled."""
+def read(model: stages.Model, text: str, cut: Segments, known: NDArray[np.int64] | None = None) -> Reading:
+    """Reads a document again, as it was read when it was labelled. known: labels that rules gave, -1 where none did."""
     rows = features.rows([text], [cut])
     grams = features.buckets(rows.grams, rows.bounds, model.bits)
     logits = stages.local_logits(model, rows, grams)
-    inputs = context.context_inputs(rows, context.steps(logits), context.evidence(rows, grams))
+    scores = context.steps(logits)
+    scores = scores if known is None else context.told(scores, known)
+    inputs = context.context_inputs(rows, scores, context.evidence(rows, grams))
     before = np.concatenate(([0], np.cumsum(rows.grams != features.SPACE)))
     stops = np.array([0, *cut.ends])
     return Reading(rows, grams, logits, inputs, features.seen(text), before, stops, stages.gram_count(rows))

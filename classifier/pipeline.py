@@ -193,7 +193,12 @@ class Classifier:
 
     def _read(self, texts: list[str], hosts: list[str | None]) -> list[tuple[_Read, Seen | None]]:
         """Each document of a batch within the limits, as it is seen: what the segments are of. hosts: of their sites."""
-        seen = disguise.read(texts)
+        try:
+            seen = disguise.read(texts)
+        except Exception:  # as in `_tried`
+            if len(texts) > 1:
+                return [one for text, host in zip(texts, hosts, strict=True) for one in self._read([text], [host])]
+            return [(_failed(texts[0], len(self.kinds)), None)]
         shown = [own.text if own else text for own, text in zip(seen, texts, strict=True)]
         if len(shown) == 1 and len(shown[0]) > self._limits.document_characters:
             found = [self._in_parts(shown[0], hosts[0])]
@@ -230,8 +235,7 @@ class Classifier:
         except Exception:  # whatever it was, it must not cost a run or a document's text
             if len(texts) > 1:
                 return [read for text, host in zip(texts, hosts, strict=True) for read in self._tried([text], [host])]
-            _LOG.warning("a text of %d characters is kept as it is, for reading it failed", len(texts[0]), exc_info=True)
-            return [_unread(texts[0], len(self.kinds))]
+            return [_failed(texts[0], len(self.kinds))]
 
     def _stages(self, texts: list[str], hosts: list[str | None]) -> Iterator[_Read]:
         cuts = segment.cut_many(texts, self._limits, self._language_id)
@@ -262,6 +266,12 @@ class _Read(NamedTuple):
     marks: NDArray[np.uint8]
     rules: NDArray[np.int32]
     kinds: NDArray[np.uint16]
+
+
+def _failed(text: str, kinds: int) -> _Read:
+    """What is left of a text whose reading raised what is being handled: it is said, and the text kept."""
+    _LOG.warning("a text of %d characters is kept as it is, for reading it failed", len(text), exc_info=True)
+    return _unread(text, kinds)
 
 
 def _unread(text: str, kinds: int = 0) -> _Read:

@@ -53,7 +53,7 @@ class Explainer:
 
         @lru_cache(maxsize=1)  # spans are asked for in their order, and a reading is large
         def reading(part: int) -> explain.Reading:
-            return explain.read(model, pieces[part], self._cut(model, cut, result.marks, pieces[part], stops[part]))
+            return explain.read(model, pieces[part], *self._cut(model, cut, result, pieces[part], stops[part]))
 
         def why(span: Span, against: Label) -> Explanation:
             if span.decided_by is Decider.LIMIT:
@@ -74,16 +74,20 @@ class Explainer:
             )
         return stored.model
 
-    def _cut(self, model: Model, cut: Segments, marks: NDArray[np.uint8], piece: str, start: int) -> Segments:
-        """The segments of a part of the text as those of a document."""
+    def _cut(
+        self, model: Model, cut: Segments, result: Result, piece: str, start: int
+    ) -> tuple[Segments, NDArray[np.int64] | None]:
+        """The segments of a part of the text as those of a document, and the labels that rules gave: -1 where none did."""
         first, last = bisect_right(cut.ends, start), bisect_right(cut.ends, start + len(piece))
-        if not last or cut.ends[last - 1] < start + len(piece) or (marks[first:last] & Mark.UNREAD).any():
+        if not last or cut.ends[last - 1] < start + len(piece) or (result.marks[first:last] & Mark.UNREAD).any():
             # A limit has put segments together that were apart when the others were read beside them.
             (again,) = split.split(model, [piece], segment.cut_many([piece], self.limits, self.language_id), self.language_id)
-            return again
+            return again, None
         numbers = cut.paragraphs[first:last]
         ends = [end - start for end in cut.ends[first:last]]
-        return Segments(ends, [number - numbers[0] for number in numbers], cut.languages[first:last])
+        ruled = (result.marks[first:last] & Mark.RULED) != 0
+        known = np.where(ruled, result.probabilities[first:last].argmax(1), -1) if ruled.any() else None
+        return Segments(ends, [number - numbers[0] for number in numbers], cut.languages[first:last]), known
 
 
 def _own(text: str, seen: Seen, word: tuple[int, int, str, float]) -> tuple[int, int, str, float]:

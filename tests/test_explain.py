@@ -288,3 +288,13 @@ def test_a_disguised_pitch_is_explained_as_it_is_seen_in_the_callers_own_text(cl
     assert [word[-1] for word in told.words] == [word[-1] for word in expected.words]
     assert all(disguised[start:end] == word for start, end, word, _ in told.words)
     assert "S\u200bub\u200bscribe" in " ".join(word[2] for word in told.words)
+
+
+def test_what_stands_beside_a_text_that_a_rule_labelled_is_explained_as_it_was_labelled(tmp_path):
+    (tmp_path / "rules.toml").write_text('[[rule]]\nphrase = "ice has stayed"\nlabel = "promo"\n', "utf-8")
+    result = Classifier.load(rules=tmp_path / "rules.toml").label(ENGLISH)
+    beside = next(span for span in result.spans if span.decided_by is Decider.MODEL)
+    told = result.explain(beside)
+    row = result.probabilities[result.segments.ends.index(beside.end)] / STEPS
+    own, other = row[LABELS.index(told.label)], row[LABELS.index(told.against)]
+    assert told.margin == pytest.approx(math.log(own / other), abs=0.06 + 0.6 / (STEPS * other))

@@ -155,6 +155,13 @@ def test_a_damaged_length_costs_one_record_of_a_wet_file(length):
     assert {"not WARC", "too long"} & set(found)
 
 
+@pytest.mark.parametrize("blank", [b"\r\r\n", b" \t\n", b"\x0b\r\n", b"\n"])
+def test_any_blank_line_ends_the_head_of_a_wet_record_and_not_one_in_its_body(blank):
+    body = "港口 closed\r\n\r\nand open".encode()
+    data = conversion("u:1", body).replace(b"\r\n\r\n", b"\r\n" + blank, 1) + conversion("u:2", b"second")
+    assert texts(data, "wet") == [body.decode(), "second"]
+
+
 def test_a_wet_file_cut_short_gives_what_stands_before():
     assert texts((conversion("u:1", b"first") + conversion("u:2", b"second"))[:-8], "wet") == ["first", "not WARC"]
 

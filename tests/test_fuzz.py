@@ -42,13 +42,20 @@ def test_a_finding_is_written_down_once_with_its_case_and_does_not_end_the_run(t
     assert open(found["case"], "rb").read() == b"a"  # noqa: PTH123, SIM115
 
 
-def test_a_slow_case_and_too_much_memory_are_findings(tmp_path, monkeypatch):
-    watch = fuzz.Watch("jsonl", tmp_path)
-    monkeypatch.setattr(fuzz, "SECONDS", -1.0)
-    monkeypatch.setattr(fuzz, "MEGABYTES", 1)
-    watch(b"{}")
-    watch.write()
-    assert set(watch.seen["findings"]) == {"over -1.0 s", "memory"}
+@pytest.mark.parametrize(("taken", "number"), [((0.9, 511), 0), ((1.1, 10), 2), ((0.1, 513), 2)])
+def test_a_slow_case_and_too_much_memory_are_findings(tmp_path, monkeypatch, taken, number):
+    fuzz.Watch("jsonl", tmp_path)(b"{}")
+    monkeypatch.setattr(fuzz, "alone", lambda *_: taken)
+    total = {"slowest": 0.0, "peak_mb": 0, "findings": {}}
+    fuzz.judge("jsonl", tmp_path, total)
+    assert (total["slowest"], total["peak_mb"], len(total["findings"])) == (*taken, number)
+
+
+def test_a_case_alone_has_its_seconds_and_megabytes(tmp_path):
+    (tmp_path / "case").write_bytes(b'{"text": "a"}')
+    seconds, megabytes = fuzz.alone("jsonl", tmp_path / "case")
+    assert seconds > 0
+    assert megabytes > 1
 
 
 def test_a_case_that_takes_no_new_step_is_left_out_of_the_corpus():

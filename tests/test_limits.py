@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classifier import Classifier, InputError, Limits, segment
+from classifier import Classifier, InputError, Limits, disguise, segment
 from classifier.corpus.formats import Record
 from classifier.corpus.tally import Tally
 from classifier.counts import add
@@ -52,17 +52,20 @@ def test_segments_are_counted_over_the_parts_of_a_long_document():
     assert result.segments.ends[-1] == len(LINES)
 
 
-def test_a_document_whose_reading_fails_is_kept_whole_flagged_and_logged_and_costs_no_other(clf, monkeypatch, caplog):
-    cut_many = segment.cut_many
+@pytest.mark.parametrize(("module", "name"), [(segment, "cut_many"), (disguise, "read")])
+def test_a_document_whose_reading_fails_is_kept_whole_flagged_and_logged_and_costs_no_other(
+    clf, monkeypatch, caplog, module, name
+):
+    works = getattr(module, name)
 
     def fails(texts, *rest):
         if any("boom" in text for text in texts):
             raise ZeroDivisionError
-        return cut_many(texts, *rest)
+        return works(texts, *rest)
 
     texts = [LINES, "Subscribe now, boom!", LINES]
     before = clf.label(LINES)
-    monkeypatch.setattr(segment, "cut_many", fails)
+    monkeypatch.setattr(module, name, fails)
     with caplog.at_level(logging.WARNING):
         results = clf.label_many(texts)
     assert results[0].spans == results[2].spans == before.spans

@@ -262,7 +262,7 @@ def _object(raw: Raw, line: str, names: Fields) -> Record | Reject:
 
 
 def _conversion(raw: Raw, text: str, names: Fields) -> Record:
-    head, body = re.split(r"\r?\n\r?\n", text, maxsplit=1)
+    head, body = re.split(r"\n[ \t\r\x0b\x0c]*\n", text, maxsplit=1)  # a line that `_warc_record` calls blank
     headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in head.split("\n"))}
     fields = {
         names.id: headers.get("warc-record-id", f"{raw.source}:{raw.line}"),
