@@ -222,6 +222,37 @@ def test_quality_counts_characters_without_spaces():
     assert quality.worst.label == "promo"
 
 
+def test_every_figure_of_quality():
+    parts = [
+        ("Buy now ", 0, 0, PROMO),
+        ("© Us. ", 0, 1, LEGAL),
+        ("One. ", 0, 0, CONTENT),
+        ("Go", 0, 1, PROMO),
+    ]
+    result = make(parts, Policy(thresholds={"legal": 2}))
+    quality = replace(result, segments=replace(result.segments, chinese_script="Hant")).quality
+    assert (quality.characters, quality.content_characters, quality.longest_boilerplate, quality.unread) == (16, 4, 10, 0)
+    assert (quality.content_share, quality.kept_share, quality.undecided_share) == (0.25, 0.5, 0.25)
+    assert quality.languages == {"en": 0.625, "zh": 0.375}
+    assert quality.chinese_script == "Hant"
+    assert quality.worst == result.spans[1]
+
+
+def test_shares_of_quality_are_rounded_to_four_places():
+    quality = make([("One", 0, 0, CONTENT), ("Buyers", 0, 1, (0.4, 0.6, 0, 0)), ("B", 0, 0, PROMO)]).quality
+    assert (quality.content_share, quality.kept_share, quality.undecided_share) == (0.3, 0.9, 0.6)
+    assert quality.languages == {"zh": 0.6, "en": 0.4}
+    quality = make([("One", 0, 0, CONTENT), ("Buyer now", 0, 1, (0.4, 0.6, 0, 0))]).quality
+    assert (quality.content_share, quality.kept_share, quality.undecided_share) == (0.2727, 1, 0.7273)
+    assert quality.languages == {"zh": 0.7273, "en": 0.2727}
+
+
+def test_a_text_of_one_character_or_none_but_spaces_has_shares_too():
+    assert make([("x", 0, 0, CONTENT)]).quality.content_share == 1
+    blank = make([("  ", 0, 0, CONTENT)]).quality
+    assert (blank.content_share, blank.kept_share, blank.longest_boilerplate, blank.languages) == (0, 0, 0, {})
+
+
 def test_what_is_kept_because_the_model_is_unsure_is_counted_as_undecided():
     result = make([("One two. ", 0, 0, CONTENT), ("Buy", 0, 0, (0.4, 0.6, 0, 0))])
     assert result.with_policy(Policy(thresholds={"promo": 0.7})).quality.undecided_share == 0.3
