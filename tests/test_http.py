@@ -240,7 +240,13 @@ def test_a_document_that_takes_too_long_is_given_up_and_the_service_goes_on():
 
 
 def labelling(process):
-    return [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    def labels(child):
+        try:
+            return "spawn_main" in " ".join(child.cmdline())
+        except psutil.Error:  # it has just ended
+            return False
+
+    return list(filter(labels, psutil.Process(process.pid).children()))
 
 
 def kill_one(process, other_than=()):
