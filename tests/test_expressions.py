@@ -104,7 +104,7 @@ def collected():
                 found[f"{short}.{path}"] = pattern, set(used(tree, path)) if path == name else {"search"}
         for node in written(tree):
             pattern = literal(module, node)
-            if pattern and not any(pattern is other for other, _ in found.values()):
+            if pattern and not any(pattern == other for other, _ in found.values()):  # equal: the cache of `re` is small
                 found[f"{short}:{node.lineno}"] = pattern, {node.func.attr}
     for number, rule in enumerate(seams._RULES):
         found[f"seams rule {number}"] = re.compile(rule.expression), {"match"}
