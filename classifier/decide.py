@@ -188,8 +188,7 @@ class Result:
         """Start, end and rule of each stretch of a line that one rule decided; the rule by its number, from 1."""
         if self.rules is None or not self.rules.any():
             return ()
-        lines = np.array(self.segments.paragraphs)
-        first = np.flatnonzero(np.concatenate(([True], (self.rules[1:] != self.rules[:-1]) | (lines[1:] != lines[:-1]))))
+        first = _changes(np.array(self.segments.paragraphs, np.int64) * (int(self.rules.max()) + 1) + self.rules)
         edges = [0, *self.segments.ends]
         stops = [*first[1:].tolist(), len(self.rules)]
         stretches = zip(first.tolist(), stops, self.rules[first].tolist(), strict=True)
@@ -210,11 +209,17 @@ class Result:
             for i in np.flatnonzero(np.abs(margin) < distance).tolist()
         ]
 
+    @property
+    def labelled(self) -> tuple[str, Segments]:
+        """The text that was labelled, which is what a reader sees, and its segments there."""
+        if not self.seen:
+            return self.text, self.segments
+        return self.seen.text, replace(self.segments, ends=self.seen.offsets(self.segments.ends))
+
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
         """How many characters of each segment a reader sees."""
-        ends = self.segments.ends
-        result: NDArray[np.int64] = np.diff([0, *(self.seen.offsets(ends) if self.seen else ends)])
+        result: NDArray[np.int64] = np.diff([0, *self.labelled[1].ends])
         return result
 
     def _sized(self, spans: Iterable[Span]) -> list[tuple[Span, int]]:

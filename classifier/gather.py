@@ -24,7 +24,7 @@ from classifier.corpus.sources import STANDARD_INPUT, expand
 from classifier.corpus.tally import Tally
 from classifier.decide import Result
 from classifier.job import Job
-from classifier.schema import LABELS, InputError, Segments
+from classifier.schema import LABELS, InputError
 from classifier.sites import Profiles, SiteProfile
 
 # Documents whose segments are digested together.
@@ -115,17 +115,10 @@ def observe(results: Sequence[Result], hosts: Iterable[str | None]) -> Sightings
 
 def digests(results: Sequence[Result]) -> Iterator[NDArray[np.uint64]]:
     """The digests of the segments of each document."""
-    rows = features.rows(*zip(*map(labelled, results), strict=True))
+    rows = features.rows(*zip(*(result.labelled for result in results), strict=True))
     found = sites.digests(rows)
     for first, stop in zip(rows.documents[:-1], rows.documents[1:], strict=True):
         yield found[first:stop]
-
-
-def labelled(result: Result) -> tuple[str, Segments]:
-    """The text that was labelled, and its segments."""
-    if not result.seen:
-        return result.text, result.segments
-    return result.seen.text, replace(result.segments, ends=result.seen.offsets(result.segments.ends))
 
 
 def _name(text: str) -> int:

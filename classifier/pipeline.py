@@ -7,11 +7,11 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from classifier.reread import Explainer
 from classifier.rules import Rules
 from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Kind, Language, Limits, Policy, Segments
 from classifier.sites import Profiles
+
+Made = TypeVar("Made")
 
 _LOG = logging.getLogger(__name__)
 _BLANK_LINES = re.compile(rf"(?:\s*[{BREAKS}])?")
@@ -193,17 +195,15 @@ class Classifier:
 
     def _read(self, texts: list[str], hosts: list[str | None]) -> list[tuple[_Read, Seen | None]]:
         """Each document of a batch within the limits, as it is seen: what the segments are of. hosts: of their sites."""
-        try:
-            seen = disguise.read(texts)
-        except Exception:  # as in `_tried`
-            if len(texts) > 1:
-                return [one for text, host in zip(texts, hosts, strict=True) for one in self._read([text], [host])]
-            return [(_failed(texts[0], len(self.kinds)), None)]
+        return _tried(self._seen, lambda text: (_failed(text, len(self.kinds)), None), texts, hosts)
+
+    def _seen(self, texts: list[str], hosts: list[str | None]) -> list[tuple[_Read, Seen | None]]:
+        seen = disguise.read(texts)
         shown = [own.text if own else text for own, text in zip(seen, texts, strict=True)]
         if len(shown) == 1 and len(shown[0]) > self._limits.document_characters:
             found = [self._in_parts(shown[0], hosts[0])]
         else:
-            found = self._tried(shown, hosts)
+            found = self._apart(shown, hosts)
         most = self._limits.document_segments
         return [
             (read if len(read.cut) <= most else _shortened(text, read, most), own)
@@ -222,20 +222,15 @@ class Classifier:
                 found.append(_unread(text[start:], len(self.kinds)))
                 break
             parts.append(part)
-            found += self._tried([part], [host])
+            found += self._apart([part], [host])
             start += len(part)
             segments += len(found[-1].cut)
         cuts, scores, marks, rules, of_kinds = zip(*found, strict=True)
         return _Read(_joined(parts, cuts), *map(np.concatenate, (scores, marks, rules, of_kinds)))
 
-    def _tried(self, texts: list[str], hosts: list[str | None]) -> list[_Read]:
-        """Each document of a batch; what cannot be read is kept, and said."""
-        try:
-            return list(self._stages(texts, hosts))
-        except Exception:  # whatever it was, it must not cost a run or a document's text
-            if len(texts) > 1:
-                return [read for text, host in zip(texts, hosts, strict=True) for read in self._tried([text], [host])]
-            return [_failed(texts[0], len(self.kinds))]
+    def _apart(self, texts: list[str], hosts: list[str | None]) -> list[_Read]:
+        """Each document of a batch, or a part of one: one that cannot be read costs no other."""
+        return _tried(self._stages, lambda text: _failed(text, len(self.kinds)), texts, hosts)
 
     def _stages(self, texts: list[str], hosts: list[str | None]) -> Iterator[_Read]:
         cuts = segment.cut_many(texts, self._limits, self._language_id)
@@ -256,6 +251,21 @@ class Classifier:
         for cut, start in zip(cuts, rows.documents[:-1].tolist(), strict=True):
             own = slice(start, start + len(cut))
             yield _Read(cut, scores[own], marks[own], numbers[own], found[own])
+
+
+def _tried(
+    read: Callable[[list[str], list[str | None]], Iterable[Made]],
+    failed: Callable[[str], Made],
+    texts: list[str],
+    hosts: list[str | None],
+) -> list[Made]:
+    """What `read` makes of each document of a batch, and `failed` of one that it cannot read."""
+    try:
+        return list(read(texts, hosts))
+    except Exception:  # whatever it was, it must not cost a run or a document's text
+        if len(texts) > 1:
+            return [one for text, host in zip(texts, hosts, strict=True) for one in _tried(read, failed, [text], [host])]
+        return [failed(texts[0])]
 
 
 class _Read(NamedTuple):
@@ -287,8 +297,7 @@ def _unread(text: str, kinds: int = 0) -> _Read:
 def _shortened(text: str, read: _Read, most: int) -> _Read:
     """A document of which so many segments count as read; what stands behind them is one more."""
     cut = read.cut
-    start = cut.ends[most - 1] if most > 0 else 0
-    rest = _unread(text[start:], read.kinds.shape[1])
+    rest = _unread(text[cut.ends[most - 1] :], read.kinds.shape[1])
     return _Read(
         Segments(
             [*cut.ends[:most], len(text)],

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import explain, segment, split, store
+from classifier import segment, split, store
 from classifier.decide import Mark, Result
 from classifier.disguise import Seen
 from classifier.model import Model
@@ -42,10 +42,11 @@ class Explainer:
         Raises ModelError when the model is loaded and is no longer the one that labelled the text.
         """
         model = self.model or self._loaded()
+        from classifier import explain  # its expressions take longer to make than a short text to label
+
         # What was labelled is what a reader sees; words are told in the caller's own text.
         seen = result.seen
-        text = seen.text if seen else result.text
-        cut = replace(result.segments, ends=seen.offsets(result.segments.ends)) if seen else result.segments
+        text, cut = result.labelled
         pieces = list(self.parts(text, self.limits.document_characters))
         stops = [0]
         for piece in pieces:

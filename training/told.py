@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import context, features, gather, model, store
+from classifier import context, features, model, store
 from classifier.decide import CONTENT
 from classifier.pipeline import Classifier
 from classifier.schema import LABELS, ClassifierError
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     cuts = [result.segments for result in results]
-    rows = features.rows(*zip(*map(gather.labelled, results), strict=True))
+    rows = features.rows(*zip(*(result.labelled for result in results), strict=True))
     labels = np.concatenate([data.segment_labels(*pair) for pair in zip(documents, cuts, strict=True)])
     print("\n".join(table(store.load().model, rows, labels)))
     return 0
