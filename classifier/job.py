@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from classifier import counts, report, sites
-from classifier.corpus import formats
-from classifier.corpus.formats import Fields, Raw, Record, Reject, Rows
+from classifier.corpus import formats, pieces
+from classifier.corpus.formats import Fields, Record, Reject, Rows
 from classifier.corpus.pieces import Piece
 from classifier.corpus.run import Done
 from classifier.corpus.tally import Tally
@@ -137,7 +137,7 @@ def labelled(piece: Piece, form: str = "") -> tuple[list[Record], list[Reject], 
     """
     assert _at_work
     job, classifier = _at_work
-    parsed = _parsed(job, piece.items, form)
+    parsed = list(pieces.records(piece.items, job.fields, form != "parquet"))
     records = [item for item in parsed if isinstance(item, Record)]
     rejects = [item for item in parsed if isinstance(item, Reject)]
     named = [record.site or job.site for record in records] if classifier.rules or classifier.profiles else None
@@ -160,14 +160,6 @@ def _format(job: Job, kind: str) -> str:
     own = "jsonl" if job.command == "label" else {"wet": "jsonl", "lines": "text"}.get(kind, kind)
     form = job.format or own
     return "files" if (form, kind, job.folder) == ("text", "text", True) else form
-
-
-def _parsed(job: Job, items: Sequence[Raw | Reject] | Rows, form: str) -> list[Record | Reject]:
-    if isinstance(items, Rows):
-        from classifier.corpus import parquet
-
-        return parquet.records(items, job.fields, form != "parquet")
-    return [item if isinstance(item, Reject) else formats.parse(item, job.fields) for item in items]
 
 
 def _reasons(job: Job, result: Result) -> list[str]:

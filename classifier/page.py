@@ -16,10 +16,10 @@ from html import escape
 from pathlib import Path
 
 from classifier.decide import Result
-from classifier.report import body, lines, shares
+from classifier.report import KEPT, REMOVED, UNSURE, apart, body, lines, mark, shares
 from classifier.safe import for_terminal
-from classifier.schema import BREAKS, OWN_WORDS, Decider, Explanation, Label, Language, Span
-from classifier.terminal import SURE, UNSURE
+from classifier.schema import OWN_WORDS, Decider, Explanation, Label, Language, Span
+from classifier.terminal import DOUBTFUL, SURE
 
 _HERE = Path(__file__).parent
 _LETTERS = {Label.CONTENT: "", Label.PROMO: "P", Label.LEGAL: "L", Label.NAVIGATION: "N"}
@@ -27,8 +27,8 @@ _TONGUES = {Language.EN: "English", Language.ZH: "Chinese", Language.OTHER: "ano
 _SCRIPTS = {"Hans": " (Simplified)", "Hant": " (Traditional)"}
 # What a page may not hold, or a reader would not see: shown as escapes.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_BLANK = re.compile(rf"[{BREAKS}]\s*[{BREAKS}]")
 _SHOWN, _SHOWN_WORDS = 8, 5
+_DECISIONS = {REMOVED: "removed", UNSURE: "kept because unsure", KEPT: "kept"}
 _DECIDED = {
     Decider.MODEL: "decided by the model",
     Decider.RULE: "decided by a rule",
@@ -122,8 +122,8 @@ def _paragraph(result: Result, spans: Sequence[Span], why: bool) -> str:
     shown = "".join(_span(result, span, why) for span in spans if result.text[span.start : span.end].strip())
     if not shown:
         return ""
-    apart = ' class="apart"' if _BLANK.search(result.text, spans[-1].start, spans[-1].end) else ""
-    return f'<p dir="{_direction(result.text[spans[0].start : spans[-1].end])}"{apart}>{shown}</p>\n'
+    space = ' class="apart"' if apart(result.text, spans[-1]) else ""
+    return f'<p dir="{_direction(result.text[spans[0].start : spans[-1].end])}"{space}>{shown}</p>\n'
 
 
 def _direction(text: str) -> str:
@@ -134,12 +134,12 @@ def _direction(text: str) -> str:
 
 def _span(result: Result, span: Span, why: bool) -> str:
     explanation = result.explain(span) if why else None
-    undecided = span.kept and not result.policy.keeps(span.label, span.kind)
+    became = mark(result, span)
     name = f"{span.label} ({span.kind})" if span.kind else span.label.value
-    decision = "removed" if not span.kept else "kept because unsure" if undecided else "kept"
+    decision = _DECISIONS[became]
     other = "" if span.decided_by is Decider.MODEL else f" {span.decided_by}"
-    tag = f"{_LETTERS[span.label]}{'?' if undecided else ''}{other}".strip()
-    kind = f"s {span.label} c{3 if span.confidence >= SURE else 2 if span.confidence >= UNSURE else 1}"
+    tag = f"{_LETTERS[span.label]}{became if became == UNSURE else ''}{other}".strip()
+    kind = f"s {span.label} c{3 if span.confidence >= SURE else 2 if span.confidence >= DOUBTFUL else 1}"
     script = result.segments.chinese_script or ""
     language = {Language.EN: "en", Language.ZH: f"zh-{script}" if script else "zh", Language.OTHER: ""}[span.language]
     tongue = _TONGUES[span.language] + (_SCRIPTS.get(script, "") if span.language is Language.ZH else "")

@@ -13,6 +13,8 @@ from classifier.safe import for_terminal
 from classifier.schema import BREAKS, Span
 
 _WIDTH = 90
+_BLANK_LINE = re.compile(rf"[{BREAKS}]\s*[{BREAKS}]")
+REMOVED, UNSURE, KEPT = "-", "?", " "
 
 
 def view(result: Result) -> Iterator[str]:
@@ -27,9 +29,15 @@ def view(result: Result) -> Iterator[str]:
         if piece:
             if len(piece) > _WIDTH:
                 piece = f"{piece[: _WIDTH // 2]} … {piece[-_WIDTH // 2 :]}"
-            undecided = not result.policy.keeps(span.label, span.kind)
-            mark = "-" if not span.kept else "?" if undecided else " "
-            yield f"{mark} {span.kind or span.label:10} {span.language:5} {span.confidence:.2f}  {for_terminal(piece)}"
+            name = span.kind or span.label
+            yield f"{mark(result, span)} {name:10} {span.language:5} {span.confidence:.2f}  {for_terminal(piece)}"
+
+
+def mark(result: Result, span: Span) -> str:
+    """What became of a span: REMOVED; UNSURE, kept because the model is not sure enough; or KEPT."""
+    if not span.kept:
+        return REMOVED
+    return KEPT if result.policy.keeps(span.label, span.kind) else UNSURE
 
 
 def lines(result: Result) -> Iterator[list[Span]]:
@@ -40,6 +48,11 @@ def lines(result: Result) -> Iterator[list[Span]]:
         while line[-1].end < paragraph.end:
             line.append(next(spans))
         yield line
+
+
+def apart(text: str, span: Span) -> bool:
+    """Whether a span ends with a blank line."""
+    return bool(_BLANK_LINE.search(text, span.start, span.end))
 
 
 def body(text: str, span: Span) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from classifier import page, terminal
-from classifier.corpus import formats, outputs, pieces
-from classifier.corpus.formats import Fields, Record, Reject, Rows
+from classifier.corpus import outputs, pieces
+from classifier.corpus.formats import Fields, Record, Reject
 from classifier.corpus.sources import STANDARD_INPUT, expand
 from classifier.decide import Result
 from classifier.pipeline import Classifier
@@ -51,12 +51,7 @@ def documents(
 def _records(look: Look, limits: Limits) -> Iterator[Record | Reject]:
     sources = expand(look.names or [STANDARD_INPUT])
     for piece in pieces.pieces(sources, look.kind, limits, _READ_AT_ONCE):
-        if isinstance(piece.items, Rows):
-            from classifier.corpus import parquet
-
-            yield from parquet.records(piece.items, look.fields, False)
-        else:
-            yield from (item if isinstance(item, Reject) else formats.parse(item, look.fields) for item in piece.items)
+        yield from pieces.records(piece.items, look.fields)
 
 
 def lines(found: Iterable[tuple[str, Result]], width: int, colour: bool, why: bool) -> Iterator[str]:

@@ -5,25 +5,23 @@ Nothing depends on colour: what colour says, the gutter says too.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
 from classifier.decide import Result
-from classifier.report import body, lines, shares
+from classifier.report import apart, body, lines, mark, shares
 from classifier.safe import for_terminal
-from classifier.schema import BREAKS, Explanation, Label, Span
+from classifier.schema import Explanation, Label, Span
 
 # Of the 256 colours, those that can be read on black and on white alike: at least 4.1 to 1 on both.
 COLOURS = {Label.CONTENT: "", Label.PROMO: "38;5;162", Label.LEGAL: "38;5;130", Label.NAVIGATION: "38;5;31"}
 _SHORT = {Label.CONTENT: "content", Label.PROMO: "promo", Label.LEGAL: "legal", Label.NAVIGATION: "nav"}
 _BOLD, _FAINT, _ITALIC, _UNDERLINED, _STRUCK = "1", "2", "3", "4", "9"
-SURE, UNSURE = 0.9, 0.7
+SURE, DOUBTFUL = 0.9, 0.7
 _GUTTER = 14
 _NARROWEST, _WIDEST = 24, 110  # of the text, in columns; longer lines are hard to read
-_BLANK = re.compile(rf"[{BREAKS}]\s*[{BREAKS}]")
 # What Chinese never begins a line with, nor ends one with.
 _NOT_FIRST = frozenset("，。、；：？！）」』》】〉〕”’…—·,.;:?!)]}%")
 _NOT_LAST = frozenset("（「『《【〈〔“‘([{")
@@ -42,7 +40,7 @@ def view(name: str, result: Result, width: int, colour: bool, why: bool = False)
             if result.text[span.start : span.end].strip():
                 explanation = result.explain(span) if why else None
                 yield from _span(result, span, number > 0, explanation, room, colour)
-        if _BLANK.search(result.text, spans[-1].start, spans[-1].end):
+        if apart(result.text, spans[-1]):
             yield ""
 
 
@@ -61,14 +59,13 @@ def _named(label: Label) -> str:
 
 def _span(result: Result, span: Span, goes_on: bool, explanation: Explanation | None, room: int, colour: bool) -> Iterator[str]:
     """The lines of a span, the first with its gutter, and the reasons behind it."""
-    mark = "-" if not span.kept else " " if result.policy.keeps(span.label, span.kind) else "?"
     who = " " if span.decided_by == "model" else str(span.decided_by)[0]
     sure = f"{min(round(span.confidence * 100), 99):2d}"
     name = span.kind[:7] if span.kind and span.kind.isascii() else _SHORT[span.label]
-    gutter = f"{mark}{'+' if goes_on else ' '}{name:7} {sure}{who} "
+    gutter = f"{mark(result, span)}{'+' if goes_on else ' '}{name:7} {sure}{who} "
     style = [COLOURS[span.label]]
     style += [_BOLD] if span.confidence >= SURE and span.label is not Label.CONTENT else []
-    style += [_FAINT] if span.confidence < UNSURE else []
+    style += [_FAINT] if span.confidence < DOUBTFUL else []
     text = style + ([] if span.kept else [_STRUCK])
     words = explanation.heaviest if explanation else ()
     heavy = {at for first, last, *_ in words for at in range(first, last)}

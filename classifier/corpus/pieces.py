@@ -6,12 +6,12 @@ not, as a whole. A piece is what a worker is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from classifier.corpus import formats
-from classifier.corpus.formats import Raw, Reject, Rows
+from classifier.corpus.formats import Fields, Raw, Record, Reject, Rows
 from classifier.corpus.sources import Source, Unreadable, opened
 from classifier.schema import Limits
 
@@ -126,3 +126,13 @@ def _read(source: Source, text: BinaryIO, kind: str, limits: Limits, at: Place) 
     from classifier.corpus import parquet
 
     return parquet.read(source, at.offset)
+
+
+def records(items: Sequence[Raw | Reject] | Rows, names: Fields, whole: bool = False) -> Iterator[Record | Reject]:
+    """The documents of a piece's items. names: of their fields; whole: of rows, all columns as fields."""
+    if isinstance(items, Rows):
+        from classifier.corpus import parquet
+
+        yield from parquet.records(items, names, whole)
+    else:
+        yield from (item if isinstance(item, Reject) else formats.parse(item, names) for item in items)

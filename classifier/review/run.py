@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from classifier.corpus import formats
-from classifier.corpus.formats import Fields, Record, Reject, Rows
-from classifier.corpus.pieces import pieces
+from classifier.corpus import pieces
+from classifier.corpus.formats import Fields, Record, Reject
 from classifier.corpus.sources import STANDARD_INPUT, expand
 from classifier.decide import Result
 from classifier.pipeline import Classifier
@@ -98,8 +97,8 @@ def _labelled(
     """Documents with their labels, a piece of the input at a time, up to the bounds."""
     sources = expand(order.names or [STANDARD_INPUT], [order.output, journal.beside(order.output)])
     documents = characters = 0
-    for piece in pieces(sources, order.kind, order.limits, _NO_SHARDS):
-        parsed = list(_parsed(piece.items, order.fields))
+    for piece in pieces.pieces(sources, order.kind, order.limits, _NO_SHARDS):
+        parsed = list(pieces.records(piece.items, order.fields))
         rejects += [entry for entry in parsed if isinstance(entry, Reject)]
         if order.most_rejects is not None and len(rejects) > order.most_rejects:
             raise RunStopped(f"{len(rejects)} records were set aside, the last {rejects[-1]}: see --max-rejects")
@@ -114,15 +113,6 @@ def _labelled(
             most = "see --documents" if characters < _MOST_CHARACTERS else f"they have {characters:,} characters"
             say(f"read the first {documents:,} documents and no more: {most}")
             return
-
-
-def _parsed(items: Sequence[formats.Raw | Reject] | Rows, fields: Fields) -> Iterator[Record | Reject]:
-    if isinstance(items, Rows):
-        from classifier.corpus import parquet
-
-        yield from parquet.records(items, fields, False)
-    else:
-        yield from (item if isinstance(item, Reject) else formats.parse(item, fields) for item in items)
 
 
 def _import(order: Review, kept: Journal, path: Path, say: Callable[[str], None]) -> int:
