@@ -19,6 +19,7 @@ from classifier.safe import for_terminal
 from classifier.schema import InputError, Language, ModelError, Policy, PolicyError, RunStopped
 
 if TYPE_CHECKING:
+    from classifier.corpus.formats import Fields, Reject
     from classifier.corpus.run import Done
     from classifier.corpus.tally import Tally
     from classifier.job import Job
@@ -61,11 +62,7 @@ def _say(message: str) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from classifier.corpus.workers import cores
-
-    workers = options.workers or cores()
-    if workers > 1:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is a core's worth of work
+    workers = _workers(options)
     from classifier import batch
 
     order = batch.Batch(
@@ -91,6 +88,22 @@ def _run(options: argparse.Namespace) -> int:
     for line in _closing(options, tally):
         _say(line)
     return SET_ASIDE if tally.set_aside else DONE
+
+
+def _workers(options: argparse.Namespace) -> int:
+    """How many processes are to label; before numpy is loaded, so that each is a core's worth of work."""
+    from classifier.corpus.workers import cores
+
+    workers = options.workers or cores()
+    if workers > 1:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    return int(workers)
+
+
+def _fields(options: argparse.Namespace) -> Fields:
+    from classifier.corpus.formats import Fields
+
+    return Fields(options.text_field, options.id_field, options.site_field)
 
 
 def _closing(options: argparse.Namespace, tally: Tally) -> Iterator[str]:
@@ -133,7 +146,7 @@ def _few(items: Sequence[str]) -> str:
 
 
 def _job(options: argparse.Namespace) -> Job:
-    from classifier.corpus.formats import Fields
+    """What is done with documents by a command that has options for the decision."""
     from classifier.job import Job, Verdict
 
     verdict = Verdict()
@@ -141,9 +154,9 @@ def _job(options: argparse.Namespace) -> Job:
         verdict = Verdict(options.min_share, options.min_characters, options.max_run)
     return Job(
         command=options.command,
-        format=options.format,
-        fields=Fields(options.text_field, options.id_field, options.site_field),
-        languages=frozenset(map(Language, options.language)),
+        format=getattr(options, "format", None),
+        fields=_fields(options),
+        languages=frozenset(map(Language, getattr(options, "language", ()))),
         verdict=verdict,
         audit=getattr(options, "audit", False),
         dropped=getattr(options, "dropped", False),
@@ -208,24 +221,13 @@ class _View:
 
 
 def _profile(options: argparse.Namespace) -> int:
-    from classifier.corpus.workers import cores
-
-    workers = options.workers or cores()
-    if workers > 1:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from classifier.corpus.formats import Fields
+    workers = _workers(options)
     from classifier.gather import gather
     from classifier.job import Job
     from classifier.sites import Profiles
 
     before = [Profiles.read(path) for path in options.add]
-    made = Job(
-        "profile",
-        fields=Fields(options.text_field, options.id_field, options.site_field),
-        model=options.model,
-        limits=limits(options),
-        site=options.site,
-    )
+    made = Job("profile", fields=_fields(options), model=options.model, limits=limits(options), site=options.site)
     view = _View(streaming=True)
     try:
         seen, tally = gather(options.files, made, options.input, workers, options.max_rejects, view.begin, view.show)
@@ -242,23 +244,12 @@ def _profile(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from classifier import show
-    from classifier.corpus.formats import Fields, Reject
-    from classifier.pipeline import Classifier
+    from classifier import job, show
 
-    fields = Fields(options.text_field, options.id_field, options.site_field)
-    look = show.Look(options.files, options.input, fields, options.limit, options.site)
-    bounds = limits(options)
-    classifier = Classifier.load(
-        options.model,
-        policy=policy(options),
-        limits=bounds,
-        language_id=options.language_id,
-        rules=options.rules,
-        profiles=options.profiles,
-    )
+    made = _job(options)
+    look = show.Look(options.files, options.input, made.fields, options.limit, options.site)
     rejects: list[Reject] = []
-    found = show.documents(look, classifier, bounds, rejects.append)
+    found = show.documents(look, job.start(made), made.limits, rejects.append)
     if options.html:
         number = show.write_page(options.html, found, options.why)
         _say(f"{number} document{'s' if number > 1 else ''} in {options.html}")
@@ -301,14 +292,13 @@ def _review(options: argparse.Namespace) -> int:
     import webbrowser
     from pathlib import Path
 
-    from classifier.corpus.formats import Fields
     from classifier.review import run
 
     order = run.Review(
         options.files,
         Path(options.output),
         options.input,
-        Fields(options.text_field, options.id_field, options.site_field),
+        _fields(options),
         limits(options),
         options.max_rejects,
         options.model,

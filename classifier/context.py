@@ -208,8 +208,8 @@ def _windows(rows: Rows, scores: Column, at: _Places) -> list[Grouped]:
     columns: list[Grouped] = []
     length = rows.shape[:, 0]
     weight = np.minimum(length, WEIGHT_LIMIT) + 1
-    total, sizes = _running(scores), _running(length[:, None])
-    weighted, weights = _running(scores * weight[:, None]), _running(weight[:, None])
+    total, sizes = running(scores), running(length[:, None])
+    weighted, weights = running(scores * weight[:, None]), running(weight[:, None])
     count = np.arange(at.row.size + 1)[:, None]
     for width in WINDOWS:
         low, high = np.maximum(at.row - width, at.first), np.minimum(at.row + width + 1, at.stop)
@@ -227,7 +227,7 @@ def _paragraph_and_document(rows: Rows, scores: Column, at: _Places) -> list[Gro
     length = rows.shape[:, 0]
     weight = length + 1
     heavy = scores * weight[:, None]
-    weighted, weights = _running(heavy), _running(weight[:, None])
+    weighted, weights = running(heavy), running(weight[:, None])
     # How far its scores stand out from the rest of its paragraph, as those of a glued tail do.
     around = _between(weighted, at.top, at.bottom) - heavy
     rest = _between(weights, at.top, at.bottom) - weight[:, None]
@@ -314,9 +314,9 @@ def _marks(rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> Column:
     marks = look_up(_MARKS, points)
     for bucket in _you().tolist():
         marks[fourth == bucket] |= np.uint64(1 << 16 * _YOU)
-    counts = _running(marks)[rows.bounds]
+    counts = running(marks)[rows.bounds]
     packed = counts[1:] - counts[:-1]  # wraps, but a segment's own counts fit their lanes
-    nesting = _running(look_up(_NESTING, points))[rows.bounds[:-1]]
+    nesting = running(look_up(_NESTING, points))[rows.bounds[:-1]]
     lanes = [(packed >> np.uint64(16 * lane) & np.uint64(0xFFFF)).astype(np.int64) for lane in range(4)]
     return np.stack([*lanes, nesting >> 32, nesting & 0xFFFFFFFF], axis=1)
 
@@ -354,7 +354,7 @@ def _log(values: Column) -> Column:
     return _LOGS.take(values, mode="clip")
 
 
-def _running(values: NDArray[Number]) -> NDArray[Number]:
+def running(values: NDArray[Number]) -> NDArray[Number]:
     """Running sums with a leading 0: the sum over [low, high) is a difference of two of them."""
     out = np.zeros((len(values) + 1, *values.shape[1:]), values.dtype)
     np.cumsum(values, axis=0, out=out[1:])
@@ -373,13 +373,13 @@ def _divided(above: Column, below: Column) -> Column:
     return result
 
 
-def _between(running: Column, low: Column, high: Column) -> Column:
-    result: Column = running.take(high, axis=0) - running.take(low, axis=0)
+def _between(totals: Column, low: Column, high: Column) -> Column:
+    result: Column = totals.take(high, axis=0) - totals.take(low, axis=0)
     return result
 
 
 def _sums(values: Column, low: Column, high: Column) -> Column:
-    return _between(_running(values), low, high)
+    return _between(running(values), low, high)
 
 
 def _means(values: Column, low: Column, high: Column) -> Column:
@@ -415,7 +415,7 @@ def _agreement(rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> Column:
         slots[key] = owner
         shared = lowest != slots.take(key)
         shared &= gram != 0
-        hits = _between(_running(shared.astype(np.int32)), rows.bounds[:-1], rows.bounds[1:])
+        hits = _between(running(shared.astype(np.int32)), rows.bounds[:-1], rows.bounds[1:])
         # A gram of n points ends with its segment's closing space at the latest.
         columns.append(_divided(hits * 100, counts - (order - 2)))
     digest = _sums(grams[-1].astype(np.int64) * _SPREAD, rows.bounds[:-1], rows.bounds[1:])

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.context import SCORE_LIMIT, SCORE_STEPS, WEIGHT_LIMIT
+from classifier.context import SCORE_LIMIT, SCORE_STEPS, WEIGHT_LIMIT, running
 from classifier.features import BUCKET_BITS, SPACE, Rows, buckets
-from classifier.model import TABLE_STEPS, gram_count, softmax, weight_sums
+from classifier.model import LARGEST, TABLE_STEPS, gram_count, is_packed, softmax, weight_sums
 from classifier.schema import LABELS, Kind
 
 LANES = 4  # kinds that one look-up of an n-gram serves
@@ -25,8 +25,6 @@ COLUMNS = 4  # inputs a kind: a segment's own score, and the means of its paragr
 NEAR = 3  # segments of the same label to either side
 
 ARRAYS = ("weights", "scale", "bias", "mix", "mix_scale", "mix_bias")
-_EIGHT_BITS = np.uint64(0x00FF00FF00FF00FF)
-_LARGEST = 1e6
 
 Column = NDArray[np.int64]
 
@@ -57,11 +55,11 @@ class Kinds:
         if wrong := [f"kinds_{name}" for name in ARRAYS if found[name].shape != shapes.get(name, (count,))]:
             raise ValueError(f"{', '.join(wrong)} missing, or not of the shape that {count} kinds have")
         weights = found["weights"]
-        if weights.dtype != np.uint64 or (weights & ~_EIGHT_BITS).any() or weights[:, 0].any():
+        if weights.dtype != np.uint64 or not is_packed(weights):
             raise ValueError("a weight of kinds has more than 8 bits, or bucket 0 is not neutral")
         # Copies, as of the rest of a model. So bounded, sums of whole numbers are exact and no logit overflows.
         small = {name: found[name].astype(np.float64) for name in ARRAYS[1:]}
-        if not all((np.abs(array) <= _LARGEST).all() for array in small.values()) or (small["mix"] % 1).any():
+        if not all((np.abs(array) <= LARGEST).all() for array in small.values()) or (small["mix"] % 1).any():
             raise ValueError("a number of kinds is too large, not finite, or no whole number where it must be one")
         return cls(known, weights, **small)
 
@@ -131,7 +129,7 @@ def inputs(scores: Column, sizes: Column, paragraphs: Column, documents: Column)
     edges = np.flatnonzero(np.concatenate(([True], paragraphs[1:] != paragraphs[:-1], [True])))
     top, bottom = (side.repeat(np.diff(edges)) for side in (edges[:-1], edges[1:]))
     weight = np.minimum(sizes, WEIGHT_LIMIT)[:, None] + 1
-    above, below = _running(scores * weight), _running(weight)
+    above, below = running(scores * weight), running(weight)
 
     def mean(low: Column, high: Column) -> Column:
         result: Column = (above[high] - above[low]) // (below[high] - below[low])
@@ -145,8 +143,3 @@ def mix(kinds: Kinds, found: Column) -> NDArray[np.float64]:
     """Logits of each kind against none, in whole steps of 1/TABLE_STEPS. found: `inputs`."""
     result: NDArray[np.float64] = np.rint((found @ kinds.mix.T * kinds.mix_scale + kinds.mix_bias) * TABLE_STEPS)
     return result
-
-
-def _running(values: Column) -> Column:
-    """Running sums with a leading 0."""
-    return np.concatenate((np.zeros((1, values.shape[1]), np.int64), np.cumsum(values, axis=0)))

@@ -24,6 +24,9 @@ TABLE_STEPS = 64  # the softmax reads exp() from a table with this many entries 
 
 _EXP = np.array([math.exp(-n / TABLE_STEPS) for n in range(16 * TABLE_STEPS)])
 _LANES = np.uint64(0x0000FFFF0000FFFF)
+_EIGHT_BITS = np.uint64(0x00FF00FF00FF00FF)  # where the four weights of a bucket lie
+# Scales and biases of the shipped model stay below 500. So bounded, no sum overflows and no logit is NaN.
+LARGEST = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,11 @@ def pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
     lanes = biased.astype(np.uint64) << np.arange(0, 64, 16, dtype=np.uint64)
     result: NDArray[np.uint64] = np.bitwise_or.reduce(lanes, axis=2)
     return result
+
+
+def is_packed(weights: NDArray[np.uint64]) -> bool:
+    """Whether words could have come from `pack`: weights of 8 bits, bucket 0 neutral."""
+    return not ((weights & ~_EIGHT_BITS).any() or weights[:, 0].any())
 
 
 def local_logits(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.float64]:

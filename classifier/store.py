@@ -43,16 +43,13 @@ from classifier import manifest as manifests
 from classifier.context import INPUTS
 from classifier.kinds import ARRAYS as OF_KINDS
 from classifier.kinds import Kinds
-from classifier.model import HIDDEN_LIMIT, HIDDEN_TOTAL, Model, Network
+from classifier.model import HIDDEN_LIMIT, HIDDEN_TOTAL, LARGEST, Model, Network, is_packed
 from classifier.schema import LABELS, LANGUAGES, Kind, Limits, ModelDamaged, ModelNotFound, ModelUnsupported
 
 FORMAT = manifests.FORMAT
 ARRAYS = "model.joblib"
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
-# Scales and biases of the shipped model stay below 500. So bounded, no sum overflows and no logit is NaN.
-_LARGEST = 1e6
-_LANES = np.uint64(0x00FF00FF00FF00FF)  # where the four 8-bit weights of a bucket lie
 _AGAIN = "restore the folder or train again"
 
 
@@ -193,7 +190,7 @@ def _model(path: Path, found: Mapping[str, NDArray[Any]]) -> Model:
 
 def _unsound(model: Model) -> str:
     """What of a model's values breaks what `model` relies on; empty where nothing does."""
-    if (model.weights & ~_LANES).any() or model.weights[:, 0].any():
+    if not is_packed(model.weights):
         return "a weight has more than 8 bits, or bucket 0 is not neutral"
     for network in model.networks:
         whole: list[NDArray[Any]] = [network.hidden, network.out]
@@ -205,8 +202,8 @@ def _unsound(model: Model) -> str:
             return "a weight of the network is no whole number"
         if any((array <= 0).any() for array in scales):
             return "a scale is not above 0"
-        if any((np.abs(array) > _LARGEST).any() for array in small):
-            return f"a scale or bias is larger than {_LARGEST:,.0f}"
+        if any((np.abs(array) > LARGEST).any() for array in small):
+            return f"a scale or bias is larger than {LARGEST:,.0f}"
         if np.abs(network.hidden).sum(0, np.float64).max(initial=0) > HIDDEN_TOTAL:
             return f"the weights of a hidden unit come to more than {HIDDEN_TOTAL}, beyond which sums are not exact"
         if np.abs(network.out).sum(0).max(initial=0) * HIDDEN_LIMIT > 2**53:
