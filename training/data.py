@@ -140,20 +140,24 @@ def annotated(source: Path) -> list[Document]:
     labels: dict[str, list[Any]] = defaultdict(list)
     for record in _annotations():
         labels[record["text"]] += record["units"]
-    for path in pool_files(source):
-        for number, record in lines(path):
-            text = record["text"] if "text" in record else "\n".join(block["text"] for block in record.get("blocks", []))
-            digest = text_digest(text)
-            if digest in labels and digest not in documents:
-                record = {**record, "text": text, "units": [], "id": digest, "suite": path.name.partition(".")[0]}
-                document = _document(record, f"{path}:{number}")
-                # The same page under another name of its site stays on its side of every split.
-                documents[digest] = replace(document, site=sites.get(text[:60], document.site))
+    for document in pool(source):
+        if document.id in labels and document.id not in documents:
+            # The same page under another name of its site stays on its side of every split.
+            documents[document.id] = replace(document, site=sites.get(document.text[:60], document.site))
     for digest in labels.keys() & documents.keys():
         known = documents[digest]
         more = [(a, b, name) for a, b, name in labels[digest] if all(b <= start or a >= end for start, end, _ in known.units)]
         documents[digest] = replace(known, picked=tuple(more))
     return [document for document in documents.values() if document.fit and document.text]
+
+
+def pool(source: Path) -> Iterator[Document]:
+    """The texts of `pool_files`, as documents without units, each named by its digest."""
+    for path in pool_files(source):
+        for number, record in lines(path):
+            text = record["text"] if "text" in record else "\n".join(block["text"] for block in record.get("blocks", []))
+            named = {"id": text_digest(text), "suite": path.name.partition(".")[0]}
+            yield _document({**record, "text": text, "units": [], **named}, f"{path}:{number}")
 
 
 def pool_files(source: Path) -> list[Path]:

@@ -70,9 +70,7 @@ def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings, start
     into the weights. `other`, and a language with too few segments, is fitted on all.
     start: a model whose local stage the search begins at, which must not know what `chosen` leaves out.
     """
-    seen = np.asarray((grams.counts > 0).sum(0)).ravel()
-    rarity = (np.log((grams.counts.shape[0] + 1) / (seen + 1)) + 0.3) / 3
-    scaled = (sp.diags(1 / np.sqrt(np.maximum(grams.total, 1))) @ grams.counts @ sp.diags(rarity)).tocsr()
+    scaled, rarity = weighed(grams.counts, grams.total)
     buckets = grams.counts.shape[1]
     weights = np.zeros((len(LANGUAGES), buckets, len(LABELS)), np.int8)
     scale = np.zeros(len(LANGUAGES))
@@ -101,6 +99,13 @@ def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings, start
         weights[language][:, head.classes_] = whole.astype(np.int8)
         bias[language, head.classes_] = offsets
     return Model(pack(weights), scale, bias, ())
+
+
+def weighed(counts: sp.csr_matrix, total: NDArray[np.int64]) -> tuple[sp.csr_matrix, NDArray[np.float64]]:
+    """Counts over the root of the number of each row's n-grams, by the rarity of each bucket; and that rarity."""
+    seen = np.asarray((counts > 0).sum(0)).ravel()
+    rarity = (np.log((counts.shape[0] + 1) / (seen + 1)) + 0.3) / 3
+    return (sp.diags(1 / np.sqrt(np.maximum(total, 1))) @ counts @ sp.diags(rarity)).tocsr(), rarity
 
 
 def unpack(words: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -198,9 +203,13 @@ def temperatures(logits: NDArray[np.float64], labels: NDArray[np.int64], languag
         rows = languages == language
         if language == OTHER or rows.sum() < ENOUGH:
             rows = np.ones(len(labels), bool)
-        best = minimize_scalar(_surprise, bounds=(0.2, 5), args=(logits[rows], labels[rows]), method="bounded")
-        found.append(float(best.x))
+        found.append(temperature(logits[rows], labels[rows]))
     return found
+
+
+def temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """The factor at which scaled logits are least surprised by the labels."""
+    return float(minimize_scalar(_surprise, bounds=(0.2, 5), args=(logits, labels), method="bounded").x)
 
 
 def _surprise(factor: float, logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

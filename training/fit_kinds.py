@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from classifier import features, kinds, model, segment, split
@@ -18,7 +17,7 @@ from classifier.context import SCORE_STEPS
 from classifier.kinds import Kinds
 from classifier.schema import LABELS, Kind
 from training import data, rows
-from training.fit import ABSENT, INT8, INT16
+from training.fit import ABSENT, INT8, INT16, temperature, weighed
 
 FOLDS = 5
 # Inverse regularisation of the head over n-grams, and of what mixes its scores; and how much all our texts of a
@@ -70,7 +69,7 @@ class Head(NamedTuple):
 
     def scores(self, of: Segments) -> NDArray[np.int64]:
         """As `kinds.local_scores` of a stage with these weights."""
-        total = np.asarray(of.counts.sum(1)).ravel()
+        total = rows.totals(of.counts)
         return kinds.score_steps((of.counts @ self.weights) * (self.scale / np.sqrt(np.maximum(total, 1))[:, None]) + self.bias)
 
 
@@ -123,8 +122,7 @@ def read(documents: Sequence[data.Document], folds: NDArray[np.int64], known: Se
     wanted = sorted({LABELS.index(kind.label) for kind in known})
     of_number = np.array([*range(len(LABELS)), *(LABELS.index(kind.label) for kind in known), data.UNLABELLED])
     found: list[tuple[NDArray[Any], ...]] = []
-    columns: list[NDArray[np.uint32]] = []
-    times: list[NDArray[np.int64]] = []
+    counts = [sp.csr_matrix((0, rows.BUCKETS), dtype=np.float32)]
     lines = 0
     for at in range(0, len(documents), rows.BATCH):
         batch = documents[at : at + rows.BATCH]
@@ -134,21 +132,14 @@ def read(documents: Sequence[data.Document], folds: NDArray[np.int64], known: Se
         named = np.concatenate([data.segment_names(document, cut, known) for document, cut in zip(batch, cuts, strict=True)])
         label = np.where(named >= 0, of_number[named], model.probabilities(base, made).argmax(1))
         chosen = np.flatnonzero(np.isin(label, wanted))
-        grams = np.stack(features.buckets(made.grams, made.bounds))
-        for row in chosen.tolist():
-            own = grams[:, made.bounds[row] : made.bounds[row + 1]].ravel()
-            unique, counts = np.unique(own[own > 0], return_counts=True)
-            columns.append(unique)
-            times.append(counts)
+        counts.append(rows.counted(np.stack(features.buckets(made.grams, made.bounds)), made.bounds, chosen))
         document = np.repeat(np.arange(at, at + len(batch)), np.diff(made.documents))[chosen]
         kind = np.where(named < 0, data.UNLABELLED, np.maximum(named - len(LABELS) + 1, 0))[chosen]
         found.append((made.shape[chosen, 0], lines + made.paragraph[chosen], document, label[chosen], kind, folds[document]))
         lines += int(made.paragraph[-1]) + 1 if len(made.paragraph) else 0
-    ends = np.cumsum([0, *map(len, columns)])
-    values = np.concatenate([np.zeros(0), *times]), np.concatenate([np.zeros(0, np.int64), *columns]), ends
-    counted = sp.csr_matrix(values, shape=(len(columns), rows.BUCKETS))
+    counted = sp.vstack(counts, format="csr")
     size, paragraph, document, label, kind, fold = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Segments(counted, size, paragraph, document, label, kind, fold, np.ones(len(columns)))
+    return Segments(counted, size, paragraph, document, label, kind, fold, np.ones(counted.shape[0]))
 
 
 def _joined(own: Segments, beside: Segments, label: int) -> Segments:
@@ -187,7 +178,8 @@ def _fit_label(every: Segments, mine: NDArray[np.int64], own: int) -> tuple[Head
             found[every.fold == fold]
         )
     asked = np.flatnonzero(labelled[:own])
-    factor = _temperature(logits[asked], truth[asked])
+    # Never above 1: a few segments told without an error must not make it certain.
+    factor = min(1.0, temperature(logits[asked], truth[asked]))
     told = softmax(logits[asked] * factor, axis=1)
     mixer = _mixer(found[labelled], truth[labelled], every.weight[labelled], len(mine))
     numbers = np.concatenate(([-1], mine))
@@ -198,11 +190,10 @@ def _fit_label(every: Segments, mine: NDArray[np.int64], own: int) -> tuple[Head
 
 def _head(of: Segments, truth: NDArray[np.int64], count: int) -> Head:
     """Logistic regression as in `fit.fit_heads`, each kind and none of them weighing alike."""
-    seen = np.asarray((of.counts > 0).sum(0)).ravel()
-    used = np.flatnonzero(seen > 1)  # what one segment alone holds says nothing of others, and is most of all n-grams
-    rarity = (np.log((of.counts.shape[0] + 1) / (seen[used] + 1)) + 0.3) / 3
-    total = np.asarray(of.counts.sum(1)).ravel()
-    scaled = (sp.diags(1 / np.sqrt(np.maximum(total, 1))) @ of.counts[:, used] @ sp.diags(rarity)).tocsr()
+    total = rows.totals(of.counts)
+    # What one segment alone holds says nothing of others, and is most of all n-grams.
+    used = np.flatnonzero(np.asarray((of.counts > 0).sum(0)).ravel() > 1)
+    scaled, rarity = weighed(of.counts[:, used], total)
     shares = np.bincount(truth, of.weight, count + 1)
     weight = of.weight * of.weight.sum() / (np.count_nonzero(shares) * shares[truth])
     slopes, bias = _logistic(scaled, truth, weight, count, HEAD)
@@ -230,13 +221,3 @@ def _logistic(
     out[regression.classes_[1:] - 1] = slopes[1:] - slopes[0]
     shift[regression.classes_[1:] - 1] = offsets[1:] - offsets[0]
     return out, shift
-
-
-def _temperature(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    """As `fit.temperatures`, never above 1: a few segments told without an error must not make it certain."""
-
-    def surprise(factor: float) -> float:
-        scaled = logits * factor
-        return float((logsumexp(scaled, axis=1) - scaled[np.arange(len(truth)), truth]).mean())
-
-    return min(1.0, float(minimize_scalar(surprise, bounds=(0.2, 5), method="bounded").x))

@@ -89,13 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _documents(folder: Path) -> dict[str, list[data.Document]]:
     """Annotated documents to fit on with the pools' others, and those of `dev*`."""
     known = {data.text_digest(document.text): document for document in data.annotated(folder)}
-    for path in data.pool_files(folder):
-        for number, record in data.lines(path):
-            text = record["text"] if "text" in record else "\n".join(block["text"] for block in record.get("blocks", []))
-            if text and record.get("site"):
-                digest = data.text_digest(text)
-                other = data.Document(digest, text, (), str(record["site"]), path.name.partition(".")[0], True)
-                known.setdefault(digest, replace(other, id=f"{path}:{number}"))
+    for document in data.pool(folder):
+        if document.text and document.site != document.id:  # a site of its own is none
+            known.setdefault(document.id, document)
     return {"fitted on": list(known.values()), "not fitted on": data.read(data.files(folder, "dev"))}
 
 

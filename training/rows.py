@@ -103,8 +103,7 @@ def read_grams(
     documents: Sequence[data.Document], folds: NDArray[np.int64], weights: NDArray[np.float64] | None = None
 ) -> Grams:
     """The n-grams of every segment with a label. folds, weights (1 without them): of each document."""
-    columns: list[NDArray[np.uint32]] = []
-    counts: list[NDArray[np.int64]] = []
+    counts = [sp.csr_matrix((0, BUCKETS), dtype=np.float32)]
     languages: list[NDArray[np.int64]] = []
     labels: list[NDArray[np.int64]] = []
     for batch in (documents[at : at + BATCH] for at in range(0, len(documents), BATCH)):
@@ -113,22 +112,27 @@ def read_grams(
         known = [data.segment_labels(document, cut) for document, cut in zip(batch, cuts, strict=True)]
         labels += [label[label >= 0] for label in known]
         rows = features.rows(texts, cuts)
-        grams = np.stack(features.buckets(rows.grams, rows.bounds))
         chosen = np.flatnonzero(np.concatenate(known) >= 0)
-        for row in chosen.tolist():
-            found = grams[:, rows.bounds[row] : rows.bounds[row + 1]].ravel()
-            unique, times = np.unique(found[found > 0], return_counts=True)
-            columns.append(unique)
-            counts.append(times)
+        counts.append(counted(np.stack(features.buckets(rows.grams, rows.bounds)), rows.bounds, chosen))
         languages.append(rows.language[chosen])
-    ends = np.cumsum([0, *map(len, columns)])
-    matrix = sp.csr_matrix(
-        (_joined(counts).astype(np.float32), _joined(columns).astype(np.int32), ends), shape=(len(columns), BUCKETS)
-    )
+    matrix = sp.vstack(counts, format="csr")
     fold = np.repeat(folds, [len(label) for label in labels])
     of_document = np.ones(len(documents)) if weights is None else weights
     weight = np.repeat(of_document, [len(label) for label in labels])
-    return Grams(matrix, _totals(matrix), _joined(languages), _joined(labels), fold, weight)
+    return Grams(matrix, totals(matrix), _joined(languages), _joined(labels), fold, weight)
+
+
+def counted(grams: NDArray[np.uint32], bounds: NDArray[np.int64], chosen: NDArray[np.intp]) -> sp.csr_matrix:
+    """How often each bucket stands in each of the chosen segments: segments x BUCKETS.
+
+    grams: of a batch, orders x positions; bounds: of its segments, as in `features.Rows`.
+    """
+    found = [grams[:, bounds[row] : bounds[row + 1]].ravel() for row in chosen.tolist()]
+    unique = [np.unique(own[own > 0], return_counts=True) for own in found]
+    columns, counts = _joined([pair[0] for pair in unique]), _joined([pair[1] for pair in unique])
+    ends = np.cumsum([0, *(len(pair[0]) for pair in unique)])
+    values = counts.astype(np.float32), columns.astype(np.int32), ends
+    return sp.csr_matrix(values, shape=(len(found), BUCKETS))
 
 
 def read_contexts(
@@ -238,7 +242,7 @@ def load(path: Path) -> tuple[Grams, Contexts, dict[str, Any]]:
         contexts = _full(arrays)
     except (OSError, lzma.LZMAError, zipfile.BadZipFile, ValueError, KeyError) as error:
         raise InputError(f"cannot read feature rows from {path} ({error!r}): make them again with training.extract") from None
-    return Grams(matrix, _totals(matrix), language, label, fold, np.ones(label.size)), contexts, about
+    return Grams(matrix, totals(matrix), language, label, fold, np.ones(label.size)), contexts, about
 
 
 def _gaps(values: NDArray[np.int64], starts: NDArray[Any]) -> NDArray[np.int64]:
@@ -280,7 +284,8 @@ def _narrow(values: NDArray[np.int64]) -> NDArray[Any]:
     return values
 
 
-def _totals(counts: sp.csr_matrix) -> NDArray[np.int64]:
+def totals(counts: sp.csr_matrix) -> NDArray[np.int64]:
+    """How many n-grams each row has."""
     result: NDArray[np.int64] = np.asarray(counts.sum(1)).ravel().astype(np.int64)
     return result
 
