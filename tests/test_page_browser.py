@@ -1,8 +1,5 @@
 """The page as a reader meets it, in a real Chromium: by keyboard, without script, in the dark, on a phone and on paper."""
 
-import os
-import shutil
-
 import pytest
 
 from classifier import Classifier, page
@@ -10,24 +7,10 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = (
-    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
 CHINESE = "湖面在一月底完全封凍，漁民只能在岸邊等待。當地氣象站說，今年的冰期比往年長了兩週。\n立即訂閱湖畔日報電子報！"
 HOSTILE = (
     "The council met on Monday to vote on a new bridge.\n<script>document.title = 'owned'</script><img src=x onerror=alert(1)>"
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium: put it on PATH, or name it in CHROMIUM")
-    with api.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

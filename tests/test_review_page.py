@@ -2,9 +2,7 @@
 
 import http.server
 import json
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -34,20 +32,6 @@ LABELS = {
     "l": "legal",
     "n": "navigation",
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = os.environ.get("CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if not found:
-        pytest.skip("no Chromium on PATH, and CHROMIUM names none")
-    with sync.sync_playwright() as play:
-        running = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture
