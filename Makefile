@@ -15,7 +15,7 @@ demo: .venv/demo  ## install, clean a sample document, show its labels
 test: .venv/test  ## lint, types and tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses logical --dist worksteal
 
 slow: .venv/test  ## the tests that take minutes; Spark and Ray need Java and half a gigabyte, pages a Chromium
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[engines]"

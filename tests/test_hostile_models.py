@@ -204,8 +204,8 @@ def test_a_path_that_no_file_system_takes_holds_no_model(path):
 def test_files_that_may_not_be_read_are_refused(folder, name, monkeypatch):
     (folder / name).chmod(0)
     if not os.geteuid():  # root may read everything, nobody may not
-        for parent in folder.parents[:3]:
-            parent.chmod(0o755)
+        for parent in folder.parents[:4]:
+            parent.chmod(parent.stat().st_mode | 0o055)
         really = os.open
 
         def as_nobody(*arguments):

@@ -99,7 +99,9 @@ def test_workers_killed_from_outside_cost_nothing(corpus, whole, tmp_path):
 
 
 def test_an_interrupted_run_says_how_to_go_on_and_leaves_nothing_half_written(corpus, tmp_path):
-    run = start(corpus, tmp_path / "out/")
+    longer = tmp_path / "in.jsonl"  # so that it is not done before it is interrupted
+    longer.write_bytes(corpus.read_bytes() * 8)
+    run = start(longer, tmp_path / "out/")
     while not (tmp_path / "out/.run/000000.json").exists():
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)

@@ -26,13 +26,13 @@ def run(capfdbinary, *arguments):
     return status, captured.out.decode(), captured.err.decode()
 
 
-def test_a_text_file_is_shown_with_what_the_marks_mean(capfdbinary, tmp_path):
-    file = tmp_path / "page.txt"
-    file.write_text(AD, "utf-8")
-    status, out, err = run(capfdbinary, file)
+def test_a_text_file_is_shown_with_what_the_marks_mean(capfdbinary, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "page.txt").write_text(AD, "utf-8")
+    status, out, err = run(capfdbinary, "page.txt")
     assert (status, err) == (0, "")
     assert "removed" in out.splitlines()[1]
-    assert f"\n{file}\n" in out
+    assert "\npage.txt\n" in out
     assert "Subscribe to our newsletter today!" in out
 
 

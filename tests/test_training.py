@@ -42,6 +42,7 @@ def few(monkeypatch):
     """Few texts of our own, and settings that fit in seconds."""
     own = data.own()
     monkeypatch.setattr(data, "own", lambda: own[::20])
+    monkeypatch.setattr(fit, "_STEPS", 20)
     return fit.Settings(boosting_rounds=10, boosting_leaves=7, boosting_models=1, units=16)
 
 

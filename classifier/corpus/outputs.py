@@ -144,8 +144,7 @@ def join(parts: list[Path], target: Path) -> None:
                 table.write(rows)
         table.commit()
         return
-    whole = Part(target)
-    with explained(target):
+    with _whole(target) as whole, explained(target):
         stream = _compressed(whole.file, target.name)
         for part in parts:
             with part.open("rb") as source:
@@ -153,7 +152,6 @@ def join(parts: list[Path], target: Path) -> None:
                     stream.write(data)
         if stream is not whole.file:
             stream.close()
-    whole.commit()
 
 
 def _compressed(file: BinaryIO, name: str) -> BinaryIO:
@@ -168,9 +166,20 @@ def _compressed(file: BinaryIO, name: str) -> BinaryIO:
 
 def write(path: Path, data: bytes) -> None:
     """Writes a whole file in one step."""
+    with _whole(path) as part:
+        part.write(data)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Part]:
+    """A file that has its name at the end, or leaves nothing, also where Ctrl-C ends it."""
     part = Part(path)
-    part.write(data)
-    part.commit()
+    try:
+        yield part
+        part.commit()
+    except BaseException:
+        part.abandon()
+        raise
 
 
 def _sync(folder: Path) -> None:
