@@ -6,7 +6,9 @@ Nothing heavy is imported here, so that --help answers at once.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
+from dataclasses import fields
 
 from classifier.schema import LABELS, LANGUAGE_IDS, LANGUAGES, PRESETS, Limits, Policy, PolicyError
 
@@ -118,8 +120,23 @@ def _add_documents(command: argparse.ArgumentParser) -> Callable[..., argparse.A
     add("--id-field", default="id", metavar="NAME", help="field of the identifier (default id)")
     add("--site-field", default="url", metavar="NAME", help="field of the site or address (default url)")
     add("--site", metavar="NAME", help="the site of documents that name none")
-    add("--max-record", type=_positive, default=32.0, metavar="MB", help="set a longer record or text file aside (default 32)")
+    _add_limit(add, "--max-record", "record_bytes", _megabytes, "MB", "set a longer record or text file aside (default 32)")
+    what = "set the rest of a compressed file aside where it expands to over N times its size (default 200)"
+    _add_limit(add, "--max-expansion", "expansion", _at_least_one, "N", what)
+    _add_seconds(add)
     return add
+
+
+def _add_seconds(add: Callable[..., argparse.Action]) -> None:
+    what = "of a document of more than a million characters, keep unread what is left after so long (default 600)"
+    _add_limit(add, "--max-seconds", "document_seconds", _positive, "S", what)
+
+
+def _add_limit(
+    add: Callable[..., argparse.Action], name: str, bound: str, kind: Callable[[str], float], unit: str, what: str
+) -> None:
+    """An option for one of `Limits`, under the name that it has there: `limits` takes what it finds."""
+    add(name, dest=bound, type=kind, default=getattr(Limits(), bound), metavar=unit, help=what)
 
 
 def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
@@ -173,9 +190,14 @@ def _add_output(command: argparse.ArgumentParser, name: str) -> None:
 
 def _positive(argument: str) -> float:
     number = float(argument)
-    if not number > 0:
+    if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"{argument}: use a number above 0")
     return number
+
+
+def _megabytes(argument: str) -> int:
+    """So many megabytes, in bytes: a part of one counts whole."""
+    return math.ceil(_positive(argument) * MEGA)
 
 
 def _at_least_one(argument: str) -> int:
@@ -201,5 +223,6 @@ def policy(options: argparse.Namespace) -> Policy:
 
 
 def limits(options: argparse.Namespace) -> Limits:
-    """The limits that a command was given."""
-    return Limits(record_bytes=int(options.max_record * MEGA))
+    """The limits that a command was given, and for the others those that there always are."""
+    given = vars(options)
+    return Limits(**{bound.name: given[bound.name] for bound in fields(Limits) if bound.name in given})
