@@ -101,7 +101,7 @@ def known(tally: Tally, loaded: Classifier) -> dict[str, Any]:
 
 def _work(order: Batch, sources: list[Source], progress: Progress) -> Generator[Done, None, None]:
     assert progress.place
-    work = pieces.pieces(sources, order.kind, order.job.limits, order.shard_bytes, progress.place, progress.shard)
+    work = pieces.pieces(sources, order.kind, order.job.setup.limits, order.shard_bytes, progress.place, progress.shard)
     task: workers.Task[Piece, Done] = workers.Task(partial(job.start, order.job), job.do, Piece.halve, job.give_up)
     return workers.run(work, task, order.workers)
 
@@ -175,8 +175,8 @@ def _promise(order: Batch, sources: list[Source], loaded: Classifier) -> dict[st
             "verdict": asdict(made.verdict),
             "audit": made.audit,
             "dropped": made.dropped,
-            "language_id": made.language_id,
-            "limits": asdict(made.limits),
+            "language_id": made.setup.language_id,
+            "limits": asdict(made.setup.limits),
             "input": order.kind,
             "shard_bytes": order.shard_bytes,
             "site": made.site,

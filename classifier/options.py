@@ -63,13 +63,13 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: this machine alone)")
     add("--port", type=int, default=8000, help="port to listen at (default 8000)")
-    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
-    add("--policy", choices=PRESETS, default="balanced", help="of requests that name none (default balanced)")
-    add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
     add("--max-body", type=_positive, default=8.0, metavar="MB", help="refuse larger bodies (default 8)")
     add("--concurrency", type=_at_least_one, default=256, metavar="N", help="refuse more requests at once (default 256)")
     add("--timeout", type=_positive, default=60.0, metavar="S", help="seconds for a body, and for its answer (default 60)")
     add("--workers", type=_at_least_one, metavar="N", help="processes that label (default: one a core)")
+    add = command.add_argument_group("decision, where a request does not say otherwise").add_argument
+    _add_labelling(add)
+    _add_seconds(add)
     command.set_defaults(command="serve")
 
 
@@ -93,11 +93,11 @@ def _add_review(command: argparse.ArgumentParser) -> None:
     add("--number", type=_at_least_one, default=100, metavar="N", help="texts to ask about (default 100)")
     add("--documents", type=_at_least_one, default=5_000, metavar="N", help="read no more than so many (default 5000)")
     add("--seed", type=int, default=0, metavar="N", help="of what is drawn at random (default 0)")
-    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     add("--port", type=int, default=0, help="port of 127.0.0.1 to serve the page at (default: any that is free)")
     add("--no-browser", action="store_true", help="say the address and open nothing")
     add("--export", nargs=2, metavar=("KIND", "FILE"), help="write what is asked for label-studio or csv, and end")
     add("--import", dest="imported", metavar="FILE", help="take back what --export wrote and people labelled, and end")
+    _add_setup(command.add_argument_group("guesses").add_argument)
     command.set_defaults(command="review")
 
 
@@ -159,6 +159,11 @@ def _add_labelling(add: Callable[..., argparse.Action]) -> None:
     add("--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)")
     add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
     add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove it from this probability; repeatable")
+    _add_setup(add)
+
+
+def _add_setup(add: Callable[..., argparse.Action]) -> None:
+    """What labels, whatever the policy: the arguments of `Setup`, but for the limits."""
     add(
         "--language-id",
         choices=LANGUAGE_IDS,
