@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from classifier.options import MEGA, limits, parser, policy
+from classifier.options import MEGA, kinds, limits, parser, policy
 from classifier.safe import for_terminal
 from classifier.schema import InputError, Language, ModelError, PolicyError, RunStopped
 
@@ -297,15 +297,17 @@ def _review(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from classifier.review import run
+    from classifier.setup import Setup
 
     order = run.Review(
         options.files,
         Path(options.output),
         options.input,
         _fields(options),
-        limits(options),
+        Setup(**_setup(options)),
+        options.site,
         options.max_rejects,
-        options.model,
+        kinds(options.kind),
         options.number,
         options.documents,
         options.seed,

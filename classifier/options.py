@@ -7,10 +7,22 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
-from classifier.schema import LABELS, LANGUAGE_IDS, LANGUAGES, PRESETS, Limits, Policy, PolicyError
+from classifier.schema import (
+    LABELS,
+    LANGUAGE_IDS,
+    LANGUAGES,
+    MOST_KINDS,
+    PRESETS,
+    InputError,
+    Kind,
+    Label,
+    Limits,
+    Policy,
+    PolicyError,
+)
 
 MEGA = 1_000_000
 # Large beside the seconds that a shard's fsyncs take, small beside what a kill may cost: half a minute of one core.
@@ -97,6 +109,13 @@ def _add_review(command: argparse.ArgumentParser) -> None:
     add("--no-browser", action="store_true", help="say the address and open nothing")
     add("--export", nargs=2, metavar=("KIND", "FILE"), help="write what is asked for label-studio or csv, and end")
     add("--import", dest="imported", metavar="FILE", help="take back what --export wrote and people labelled, and end")
+    add(
+        "--kind",
+        action="append",
+        default=[],
+        metavar="NAME=LABEL",
+        help="offer a label of your own, a kind of one of the four, such as recipe=content; repeatable, and remembered",
+    )
     _add_setup(command.add_argument_group("guesses").add_argument)
     command.set_defaults(command="review")
 
@@ -220,6 +239,22 @@ def _threshold(argument: str) -> tuple[str, float]:
         raise PolicyError(
             f"--threshold {argument!r}: use LABEL=P, such as promo=0.8, with one of {', '.join(LABELS)} or a kind's name"
         ) from None
+
+
+def kinds(arguments: Sequence[str]) -> tuple[Kind, ...]:
+    """Kinds from `NAME=LABEL`. Raises InputError for what is none, one that is named twice, or too many."""
+    found = []
+    for argument in arguments:
+        name, _, label = argument.partition("=")
+        if label not in set(LABELS):
+            raise InputError(f"--kind {argument!r}: write NAME=LABEL, such as recipe=content, with one of {', '.join(LABELS)}")
+        found.append(Kind(name, Label(label)))
+    names = [kind.name for kind in found]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--kind names {twice[0]!r} twice: a kind is of one label")
+    if len(found) > MOST_KINDS:
+        raise InputError(f"{len(found)} kinds: a model holds {MOST_KINDS} at most")
+    return tuple(found)
 
 
 def policy(options: argparse.Namespace) -> Policy:

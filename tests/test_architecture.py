@@ -109,6 +109,7 @@ MAY_IMPORT = {
         "schema",
         "decide",
         "pipeline",
+        "setup",
         *(f"corpus.{name}" for name in "formats pieces sources".split()),
         *(f"review.{name}" for name in "desk exchange journal pick server units".split()),
     },

@@ -178,8 +178,24 @@ def test_wrong_declarations_are_refused(arguments, said):
 
 def test_an_undeclared_label_is_refused_with_the_fix(tmp_path):
     file = invented.write(tmp_path / "mine.jsonl", invented.FIT, 4)
-    with pytest.raises(InputError, match=r"mine\.jsonl:1: .*--kind"):
+    with pytest.raises(InputError, match=r'mine\.jsonl:1: .*"kinds": \{.*--kind'):
         data.read([file])
+
+
+def write(path, **record):
+    path.write_text(json.dumps({"text": "Boil the rice.", "units": [[0, 14, "recipe"]], **record}) + "\n", "utf-8")
+    return path
+
+
+def test_a_record_that_declares_its_kinds_is_read_as_their_labels(tmp_path):
+    (document,) = data.read([write(tmp_path / "mine.jsonl", kinds={"recipe": "content"})])
+    assert (document.units, document.kinds) == (((0, 14, "content"),), ())
+
+
+@pytest.mark.parametrize("wrong", [["recipe"], {"recipe": "food"}, {"recipe": ["content"]}, {"promo": "content"}, None])
+def test_a_record_whose_kinds_are_none_is_refused(tmp_path, wrong):
+    with pytest.raises(InputError, match=r"mine\.jsonl:1: kinds is"):
+        data.read([write(tmp_path / "mine.jsonl", kinds=wrong)])
 
 
 def test_a_unit_of_a_kind_counts_as_its_label_where_only_the_four_are_asked_for(tmp_path):
