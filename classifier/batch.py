@@ -21,6 +21,7 @@ from classifier.pipeline import Classifier
 from classifier.schema import InputError
 
 _OF_A_RULE = ("documents", "times", "characters")
+_OF_A_KIND = ("spans", "characters", "removed")
 _OF_THE_RUN = {"report.json", "report.html", "rejects.jsonl"}
 
 
@@ -80,8 +81,19 @@ def execute(order: Batch, out: BinaryIO, begin: Callable[[int, int], None], show
 
 
 def known(tally: Tally, loaded: Classifier) -> dict[str, Any]:
-    """What the rules and profiles that a run was given add to its report: what each rule did, and what has drifted."""
+    """What a run's model, rules and profiles add to its report: what there was of each kind, what each rule did, and what has
+    drifted.
+    """
     added: dict[str, Any] = {}
+    if loaded.kinds:
+        added["kinds"] = [
+            {
+                "kind": kind.name,
+                "label": kind.label.value,
+                **dict(zip(_OF_A_KIND, tally.kinds.get(kind.name, (0, 0, 0)), strict=True)),
+            }
+            for kind in loaded.kinds
+        ]
     if loaded.rules:
         added["rules"] = [
             {

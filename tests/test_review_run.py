@@ -185,6 +185,19 @@ def test_texts_that_a_rule_decides_are_not_asked_about_on_the_sites_where_it_doe
         assert any(phrase in text for text in texts) is there
 
 
+def test_texts_that_were_picked_before_a_rule_decided_them_are_skipped(said, tmp_path):
+    asked(said, tmp_path, CORPUS)
+    with journal.opened(tmp_path / "mine.jsonl") as kept:
+        number, start, end = kept.items[0].places[0]
+        text = kept.document(number).text[start:end]
+    (tmp_path / "rules.toml").write_text(f"[[rule]]\nphrase = {json.dumps(text)}\nkeep = true\n", "utf-8")
+    (tmp_path / "t.csv").unlink()
+    asked(said, tmp_path, CORPUS, setup=Setup(rules=tmp_path / "rules.toml"))
+    assert "texts skipped because a rule decides them: 1" in said
+    with journal.opened(tmp_path / "mine.jsonl") as kept:
+        assert kept.answers == {kept.items[0].key: journal.SKIP}
+
+
 def test_one_file_of_answers_with_kinds_feeds_both_trainings(tmp_path, capsys):
     output, table = tmp_path / "mine.jsonl", tmp_path / "t.csv"
     declared = [part for kind in ("recipe=content", "affiliate=promo") for part in ("--kind", kind)]

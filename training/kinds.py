@@ -3,8 +3,9 @@
     python -m training.kinds MINE.jsonl … --kind recipe=content --kind affiliate=promo --output models/mine [--base FOLDER]
 
 Records are those of `training.train`; a unit's label may also be the name of a kind. A unit labelled content, or with a
-kind that is not named here but in its record, is then content that is no recipe. The model's four labels, probabilities and thresholds stay what they are: kinds are
-a stage behind them (`classifier/kinds.py`), fitted in seconds. Kinds that the base has must be declared again.
+kind that is declared in its record alone, is then content that is no recipe. The model's four labels, probabilities and
+thresholds stay what they are: kinds are a stage behind them (`classifier/kinds.py`), fitted in seconds. Kinds that the base
+has must be declared again.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from classifier.decide import Result
 from classifier.pipeline import Classifier
 from classifier.review import exchange, journal, pick, server, units
 from classifier.review.desk import Desk
-from classifier.review.journal import Document, Journal
+from classifier.review.journal import SKIP, Document, Journal
 from classifier.schema import InputError, Kind, RunStopped
 from classifier.setup import Setup
 
@@ -65,6 +65,8 @@ def execute(order: Review, say: Callable[[str], None], show: Callable[[str], obj
         kept.declare(order.kinds)
         if order.imported:
             return _import(order, kept, order.imported, say)
+        if order.setup.rules and kept.open_items:
+            _skip_ruled(order, kept, say)
         aside = 0
         if not (kept.items if order.export else kept.open_items):
             aside = _ask(order, kept, say)
@@ -76,6 +78,24 @@ def execute(order: Review, say: Callable[[str], None], show: Callable[[str], obj
         elif kept.items:
             _serve(order, kept, say, show)
         return aside
+
+
+def _skip_ruled(order: Review, kept: Journal, say: Callable[[str], None]) -> None:
+    """Skips what was picked before there was the rule that decides it; its documents are read again for that."""
+    numbers = sorted({item.places[0][0] for item in kept.open_items})
+    documents = [kept.document(number) for number in numbers]
+    results = order.setup.load().label_many([one.text for one in documents], [one.site for one in documents])
+    ruled = {number: result.ruled for number, result in zip(numbers, results, strict=True)}
+    found = [
+        item
+        for item in kept.open_items
+        for number, start, end in item.places[:1]
+        if any(first <= start and end <= last for first, last, _ in ruled[number])
+    ]
+    for item in found:
+        kept.answer(item.key, SKIP)
+    if found:
+        say(f"texts skipped because a rule decides them: {len(found)}")
 
 
 def _ask(order: Review, kept: Journal, say: Callable[[str], None]) -> int:
