@@ -186,6 +186,7 @@ def test_a_lone_surrogate_comes_back_as_an_escape(base):
         ("", JSON, b'{"body": 1}', 422, "no field 'text'; it has 'body'"),
         ("", JSON, b'{"text": 1}', 422, "is a int, not a string"),
         ("", JSON, b'{"text": "", "id": []}', 422, "field 'id' must be"),
+        ("", JSON, b'{"text": "", "id": true}', 422, "field 'id' must be"),
         ("", JSON, b'{"text": "", "site": 7}', 422, "field 'site' must be"),
         ("?policy=wild", TEXT, b"x", 422, "'careful', 'balanced' or 'thorough'"),
         ("?keep=spam", TEXT, b"x", 422, "use one of content, promo"),

@@ -80,7 +80,8 @@ def _checked(item: Record | Reject) -> Record | Reject:
     """An id is given back as it came: what JSON cannot hold, or no sane program expects, must not come back."""
     if isinstance(item, Reject):
         return item
-    if not (item.id is None or isinstance(item.id, str) or (isinstance(item.id, int | float) and abs(item.id) < math.inf)):
+    number = isinstance(item.id, int | float) and not isinstance(item.id, bool) and abs(item.id) < math.inf
+    if not (number or isinstance(item.id, str | None)):
         return Reject(item.source, item.line, item.offset, NO_TEXT, "field 'id' must be a string, a number or null")
     if not isinstance((item.fields or {}).get("site"), str | None):
         return Reject(item.source, item.line, item.offset, NO_TEXT, "field 'site' must be a string or null")
