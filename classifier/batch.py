@@ -21,6 +21,7 @@ from classifier.pipeline import Classifier
 from classifier.schema import InputError
 
 _OF_A_RULE = ("documents", "times", "characters")
+_OF_A_KIND = ("spans", "characters", "removed")
 _OF_THE_RUN = {"report.json", "report.html", "rejects.jsonl"}
 
 
@@ -80,8 +81,19 @@ def execute(order: Batch, out: BinaryIO, begin: Callable[[int, int], None], show
 
 
 def known(tally: Tally, loaded: Classifier) -> dict[str, Any]:
-    """What the rules and profiles that a run was given add to its report: what each rule did, and what has drifted."""
+    """What a run's model, rules and profiles add to its report: what there was of each kind, what each rule did, and what has
+    drifted.
+    """
     added: dict[str, Any] = {}
+    if loaded.kinds:
+        added["kinds"] = [
+            {
+                "kind": kind.name,
+                "label": kind.label.value,
+                **dict(zip(_OF_A_KIND, tally.kinds.get(kind.name, (0, 0, 0)), strict=True)),
+            }
+            for kind in loaded.kinds
+        ]
     if loaded.rules:
         added["rules"] = [
             {
@@ -101,7 +113,7 @@ def known(tally: Tally, loaded: Classifier) -> dict[str, Any]:
 
 def _work(order: Batch, sources: list[Source], progress: Progress) -> Generator[Done, None, None]:
     assert progress.place
-    work = pieces.pieces(sources, order.kind, order.job.limits, order.shard_bytes, progress.place, progress.shard)
+    work = pieces.pieces(sources, order.kind, order.job.setup.limits, order.shard_bytes, progress.place, progress.shard)
     task: workers.Task[Piece, Done] = workers.Task(partial(job.start, order.job), job.do, Piece.halve, job.give_up)
     return workers.run(work, task, order.workers)
 
@@ -175,8 +187,8 @@ def _promise(order: Batch, sources: list[Source], loaded: Classifier) -> dict[st
             "verdict": asdict(made.verdict),
             "audit": made.audit,
             "dropped": made.dropped,
-            "language_id": made.language_id,
-            "limits": asdict(made.limits),
+            "language_id": made.setup.language_id,
+            "limits": asdict(made.setup.limits),
             "input": order.kind,
             "shard_bytes": order.shard_bytes,
             "site": made.site,

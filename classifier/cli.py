@@ -14,9 +14,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from classifier.options import MEGA, limits, parser, policy
+from classifier.options import MEGA, kinds, limits, parser, policy
 from classifier.safe import for_terminal
-from classifier.schema import InputError, Language, ModelError, Policy, PolicyError, RunStopped
+from classifier.schema import InputError, Language, ModelError, PolicyError, RunStopped
 
 if TYPE_CHECKING:
     from classifier.corpus.formats import Fields, Reject
@@ -148,6 +148,7 @@ def _few(items: Sequence[str]) -> str:
 def _job(options: argparse.Namespace) -> Job:
     """What is done with documents by a command that has options for the decision."""
     from classifier.job import Job, Verdict
+    from classifier.setup import Setup
 
     verdict = Verdict()
     if options.command == "filter":
@@ -160,14 +161,16 @@ def _job(options: argparse.Namespace) -> Job:
         verdict=verdict,
         audit=getattr(options, "audit", False),
         dropped=getattr(options, "dropped", False),
-        model=options.model,
         policy=policy(options),
-        limits=limits(options),
-        language_id=options.language_id,
-        rules=options.rules,
-        profiles=options.profiles,
+        setup=Setup(**_setup(options)),
         site=options.site,
     )
+
+
+def _setup(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `Setup`, from a command that has options for them."""
+    names = ("model", "language_id", "rules", "profiles")
+    return {"limits": limits(options), **{name: getattr(options, name) for name in names}}
 
 
 class _Screen:
@@ -224,10 +227,11 @@ def _profile(options: argparse.Namespace) -> int:
     workers = _workers(options)
     from classifier.gather import gather
     from classifier.job import Job
+    from classifier.setup import Setup
     from classifier.sites import Profiles
 
     before = [Profiles.read(path) for path in options.add]
-    made = Job("profile", fields=_fields(options), model=options.model, limits=limits(options), site=options.site)
+    made = Job("profile", fields=_fields(options), setup=Setup(options.model, limits(options)), site=options.site)
     view = _View(streaming=True)
     try:
         seen, tally = gather(options.files, made, options.input, workers, options.max_rejects, view.begin, view.show)
@@ -249,7 +253,7 @@ def _show(options: argparse.Namespace) -> int:
     made = _job(options)
     look = show.Look(options.files, options.input, made.fields, options.limit, options.site)
     rejects: list[Reject] = []
-    found = show.documents(look, job.start(made), made.limits, rejects.append)
+    found = show.documents(look, job.start(made), made.setup.limits, rejects.append)
     if options.html:
         number = show.write_page(options.html, found, options.why)
         _say(f"{number} document{'s' if number > 1 else ''} in {options.html}")
@@ -276,12 +280,12 @@ def _serve(options: argparse.Namespace) -> int:
     serve(
         options.host,
         options.port,
-        model=options.model,
-        policy=Policy(options.policy, frozenset(options.keep)),
+        policy=policy(options),
         max_body=int(options.max_body * MEGA),
         concurrency=options.concurrency,
         timeout=options.timeout,
         workers=options.workers,
+        **_setup(options),
     )
     return DONE
 
@@ -293,15 +297,17 @@ def _review(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from classifier.review import run
+    from classifier.setup import Setup
 
     order = run.Review(
         options.files,
         Path(options.output),
         options.input,
         _fields(options),
-        limits(options),
+        Setup(**_setup(options)),
+        options.site,
         options.max_rejects,
-        options.model,
+        kinds(options.kind),
         options.number,
         options.documents,
         options.seed,

@@ -55,6 +55,12 @@ def add(
             tally.parts.setdefault(f"{span.label} {span.language}", [0, 0, 0])[2] += span.end - span.start
             if piece := result.text[span.start : span.end].strip()[:_SHOWN]:
                 tally.strings[piece] = tally.strings.get(piece, 0) + 1
+        for span in result.spans if result.kinds else ():
+            if span.kind:
+                row = tally.kinds.setdefault(span.kind, [0, 0, 0])
+                row[0] += 1
+                row[1] += span.end - span.start
+                row[2] += (span.end - span.start) * (not dropping and not span.kept)
         if not dropping:
             _sample(tally, record, result)
     tally.written = tally.documents - tally.dropped

@@ -148,11 +148,11 @@ def gather(
     show: told every piece. Raises InputError for what cannot be read, and when no document names a site; ModelError
     for a refused model; RunStopped beyond so many rejects.
     """
-    made = replace(made, command="profile", rules=None, profiles=None)
+    made = replace(made, command="profile", setup=replace(made.setup, rules=None, profiles=None))
     sources = expand(names or [STANDARD_INPUT])
     job.start(made)
     begin(sum(source.size for source in sources), 0)
-    work = pieces.pieces(sources, kind, made.limits, _WITHOUT_END)
+    work = pieces.pieces(sources, kind, made.setup.limits, _WITHOUT_END)
     task: workers.Task[Piece, Gathered] = workers.Task(
         partial(job.start, made), partial(_see, made.site), Piece.halve, _give_up
     )

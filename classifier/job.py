@@ -17,7 +17,8 @@ from classifier.corpus.tally import Tally
 from classifier.decide import Result
 from classifier.pipeline import Classifier
 from classifier.safe import for_terminal
-from classifier.schema import Label, Language, Limits, Policy, PolicyError, Quality
+from classifier.schema import Label, Language, Policy, PolicyError, Quality
+from classifier.setup import Setup
 
 _EVERYTHING = Policy(keep=frozenset(Label))
 
@@ -62,7 +63,7 @@ class Job:
     command: clean, label or filter. format: of the output, None for that of the input. folder:
     the output is a folder, where text files keep their names. languages: documents mostly in another
     are left as they are, or dropped by `filter`; empty for any. audit: write what was removed.
-    dropped: write what `filter` drops. rules, profiles: files of them; site: of documents that name none.
+    dropped: write what `filter` drops. setup: what labels; site: of documents that name none.
     """
 
     command: str
@@ -73,12 +74,8 @@ class Job:
     verdict: Verdict = field(default_factory=Verdict)
     audit: bool = False
     dropped: bool = False
-    model: str | None = None
     policy: Policy = field(default_factory=Policy)
-    limits: Limits = field(default_factory=Limits)
-    language_id: str = "exact"
-    rules: str | None = None
-    profiles: str | None = None
+    setup: Setup = field(default_factory=Setup)
     site: str | None = None
 
 
@@ -89,17 +86,7 @@ def start(job: Job) -> Classifier:
     """Loads the model that `do` uses, once a process; one that was forked has it already."""
     global _at_work
     if not _at_work or _at_work[0] != job:
-        _at_work = (
-            job,
-            Classifier.load(
-                job.model,
-                policy=job.policy,
-                limits=job.limits,
-                language_id=job.language_id,
-                rules=job.rules,
-                profiles=job.profiles,
-            ),
-        )
+        _at_work = job, job.setup.load(job.policy)
     return _at_work[1]
 
 

@@ -6,9 +6,23 @@ Nothing heavy is imported here, so that --help answers at once.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 
-from classifier.schema import LABELS, LANGUAGE_IDS, LANGUAGES, PRESETS, Limits, Policy, PolicyError
+from classifier.schema import (
+    LABELS,
+    LANGUAGE_IDS,
+    LANGUAGES,
+    MOST_KINDS,
+    PRESETS,
+    InputError,
+    Kind,
+    Label,
+    Limits,
+    Policy,
+    PolicyError,
+)
 
 MEGA = 1_000_000
 # Large beside the seconds that a shard's fsyncs take, small beside what a kill may cost: half a minute of one core.
@@ -61,13 +75,13 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: this machine alone)")
     add("--port", type=int, default=8000, help="port to listen at (default 8000)")
-    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
-    add("--policy", choices=PRESETS, default="balanced", help="of requests that name none (default balanced)")
-    add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
     add("--max-body", type=_positive, default=8.0, metavar="MB", help="refuse larger bodies (default 8)")
     add("--concurrency", type=_at_least_one, default=256, metavar="N", help="refuse more requests at once (default 256)")
     add("--timeout", type=_positive, default=60.0, metavar="S", help="seconds for a body, and for its answer (default 60)")
     add("--workers", type=_at_least_one, metavar="N", help="processes that label (default: one a core)")
+    add = command.add_argument_group("decision, where a request does not say otherwise").add_argument
+    _add_labelling(add)
+    _add_seconds(add)
     command.set_defaults(command="serve")
 
 
@@ -91,11 +105,18 @@ def _add_review(command: argparse.ArgumentParser) -> None:
     add("--number", type=_at_least_one, default=100, metavar="N", help="texts to ask about (default 100)")
     add("--documents", type=_at_least_one, default=5_000, metavar="N", help="read no more than so many (default 5000)")
     add("--seed", type=int, default=0, metavar="N", help="of what is drawn at random (default 0)")
-    add("--model", metavar="FOLDER", help="a model folder (default: the shipped model)")
     add("--port", type=int, default=0, help="port of 127.0.0.1 to serve the page at (default: any that is free)")
     add("--no-browser", action="store_true", help="say the address and open nothing")
     add("--export", nargs=2, metavar=("KIND", "FILE"), help="write what is asked for label-studio or csv, and end")
     add("--import", dest="imported", metavar="FILE", help="take back what --export wrote and people labelled, and end")
+    add(
+        "--kind",
+        action="append",
+        default=[],
+        metavar="NAME=LABEL",
+        help="offer a label of your own, a kind of one of the four, such as recipe=content; repeatable, and remembered",
+    )
+    _add_setup(command.add_argument_group("guesses").add_argument)
     command.set_defaults(command="review")
 
 
@@ -118,8 +139,23 @@ def _add_documents(command: argparse.ArgumentParser) -> Callable[..., argparse.A
     add("--id-field", default="id", metavar="NAME", help="field of the identifier (default id)")
     add("--site-field", default="url", metavar="NAME", help="field of the site or address (default url)")
     add("--site", metavar="NAME", help="the site of documents that name none")
-    add("--max-record", type=_positive, default=32.0, metavar="MB", help="set a longer record or text file aside (default 32)")
+    _add_limit(add, "--max-record", "record_bytes", _megabytes, "MB", "set a longer record or text file aside (default 32)")
+    what = "set the rest of a compressed file aside where it expands to over N times its size (default 200)"
+    _add_limit(add, "--max-expansion", "expansion", _at_least_one, "N", what)
+    _add_seconds(add)
     return add
+
+
+def _add_seconds(add: Callable[..., argparse.Action]) -> None:
+    what = "of a document of more than a million characters, keep unread what is left after so long (default 600)"
+    _add_limit(add, "--max-seconds", "document_seconds", _positive, "S", what)
+
+
+def _add_limit(
+    add: Callable[..., argparse.Action], name: str, bound: str, kind: Callable[[str], float], unit: str, what: str
+) -> None:
+    """An option for one of `Limits`, under the name that it has there: `limits` takes what it finds."""
+    add(name, dest=bound, type=kind, default=getattr(Limits(), bound), metavar=unit, help=what)
 
 
 def _add_decision(command: argparse.ArgumentParser, name: str) -> None:
@@ -142,6 +178,11 @@ def _add_labelling(add: Callable[..., argparse.Action]) -> None:
     add("--policy", choices=PRESETS, default="balanced", help="how sure to be before removing (default balanced)")
     add("--keep", action="append", default=[], metavar="LABEL", help="never remove this label or kind; repeatable")
     add("--threshold", action="append", default=[], metavar="LABEL=P", help="remove it from this probability; repeatable")
+    _add_setup(add)
+
+
+def _add_setup(add: Callable[..., argparse.Action]) -> None:
+    """What labels, whatever the policy: the arguments of `Setup`, but for the limits."""
     add(
         "--language-id",
         choices=LANGUAGE_IDS,
@@ -173,9 +214,14 @@ def _add_output(command: argparse.ArgumentParser, name: str) -> None:
 
 def _positive(argument: str) -> float:
     number = float(argument)
-    if not number > 0:
+    if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"{argument}: use a number above 0")
     return number
+
+
+def _megabytes(argument: str) -> int:
+    """So many megabytes, in bytes: a part of one counts whole."""
+    return math.ceil(_positive(argument) * MEGA)
 
 
 def _at_least_one(argument: str) -> int:
@@ -195,11 +241,28 @@ def _threshold(argument: str) -> tuple[str, float]:
         ) from None
 
 
+def kinds(arguments: Sequence[str]) -> tuple[Kind, ...]:
+    """Kinds from `NAME=LABEL`. Raises InputError for what is none, one that is named twice, or too many."""
+    found = []
+    for argument in arguments:
+        name, _, label = argument.partition("=")
+        if label not in set(LABELS):
+            raise InputError(f"--kind {argument!r}: write NAME=LABEL, such as recipe=content, with one of {', '.join(LABELS)}")
+        found.append(Kind(name, Label(label)))
+    names = [kind.name for kind in found]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--kind names {twice[0]!r} twice: a kind is of one label")
+    if len(found) > MOST_KINDS:
+        raise InputError(f"{len(found)} kinds: a model holds {MOST_KINDS} at most")
+    return tuple(found)
+
+
 def policy(options: argparse.Namespace) -> Policy:
     """The policy that a command was given. Raises PolicyError for what is none."""
     return Policy(options.policy, frozenset(options.keep), dict(map(_threshold, options.threshold)))
 
 
 def limits(options: argparse.Namespace) -> Limits:
-    """The limits that a command was given."""
-    return Limits(record_bytes=int(options.max_record * MEGA))
+    """The limits that a command was given, and for the others those that there always are."""
+    given = vars(options)
+    return Limits(**{bound.name: given[bound.name] for bound in fields(Limits) if bound.name in given})

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -310,13 +309,6 @@ def _shortened(text: str, read: _Read, most: int) -> _Read:
         np.concatenate((read.rules[:most], rest.rules)),
         np.concatenate((read.kinds[:most], rest.kinds)),
     )
-
-
-# Without a lock: a process forked while another thread holds one would wait for ever. Two threads may load twice.
-@cache
-def loaded(model: str | None) -> Classifier:
-    """The classifier of a model folder, the shipped one without, loaded once a process: for what travels to workers."""
-    return Classifier.load(model)
 
 
 def batches(texts: Iterable[str], limits: Limits) -> Iterator[list[str]]:

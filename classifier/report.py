@@ -131,6 +131,7 @@ def page(summary: Mapping[str, Any]) -> bytes:
                 for language, row in languages.items()
             ],
         ),
+        *_kinds(summary.get("kinds")),
         "<h2>Documents by language, verdict and reject</h2>",
         _table(
             ["what", "documents"],
@@ -176,6 +177,17 @@ def page(summary: Mapping[str, Any]) -> bytes:
         f"<p>model {escape(run['model'])}, policy {escape(run['policy']['preset'])}, version {escape(run['version'])}</p>",
     ]
     return (_HEAD + "\n".join(parts) + "</main></html>\n").encode("utf-8", "backslashreplace")
+
+
+def _kinds(rows: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """What there was of each kind of the model's; nothing where it has none."""
+    if rows is None:
+        return []
+    cells = [
+        [row["kind"], row["label"], f"{row['spans']:,}", f"{row['characters']:,}", _share(row["removed"], row["characters"])]
+        for row in rows
+    ]
+    return ["<h2>Kinds</h2>", _table(["kind", "of", "spans", "characters", "removed"], cells)]
 
 
 def _rules(rows: Sequence[Mapping[str, Any]] | None) -> list[str]:

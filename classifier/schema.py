@@ -6,6 +6,7 @@ modules import this one, and it imports only the standard library.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -128,7 +129,7 @@ class Limits:
     record_bytes: a longer record of a file of documents, or a longer text file, is set aside.
     expansion: how many times its size a compressed file may expand; beyond, its rest is set aside.
 
-    Raises InputError for a bound that is no number above 0.
+    Raises InputError for a bound that is no whole number above 0; of seconds, no finite number above 0.
     """
 
     segment_characters: int = 600
@@ -143,8 +144,10 @@ class Limits:
     def __post_init__(self) -> None:
         for bound in fields(self):
             value = getattr(self, bound.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise InputError(f"the limit {bound.name} is {value!r}: use a number above 0")
+            whole = isinstance(bound.default, int)
+            good = isinstance(value, int) or (not whole and isinstance(value, float))
+            if isinstance(value, bool) or not good or not 0 < value < math.inf:
+                raise InputError(f"the limit {bound.name} is {value!r}: use a {'whole' if whole else 'finite'} number above 0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,12 @@ from classifier.corpus.sources import Source, zstd_file
 from classifier.decide import Result
 from classifier.job import Job, restore
 from classifier.schema import Decider, InputError, Limits
+from classifier.setup import Setup
 
 SOURCE = Source("crawl", "crawl")
 # A bomb for a machine is one for a test at a hundredth of its size.
 LIMITS = Limits(record_bytes=200_000, expansion=100)
-CLEAN = Job("clean", audit=True, limits=LIMITS)
+CLEAN = Job("clean", audit=True, setup=Setup(limits=LIMITS))
 
 
 # Seconds of this thread's processor in the package's own code, without those of the checks.

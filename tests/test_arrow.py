@@ -133,12 +133,25 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 def test_a_model_is_loaded_once_a_process_for_any_policy(clf, monkeypatch):
     loads = []
     arrow.loaded.cache_clear()
-    monkeypatch.setattr(Classifier, "load", lambda model: loads.append(model) or clf)
+    monkeypatch.setattr(Classifier, "load", lambda model, **_: loads.append(model) or clf)
     for policy in (None, Policy.careful(), Policy(thresholds={"promo": 0.5})):
         annotate(batch(), policy=policy)
         annotate(batch(), policy=policy, model="models/mine")
     arrow.loaded.cache_clear()
     assert loads == [None, "models/mine"]
+
+
+def test_rules_and_profiles_decide_by_the_column_of_the_site(tide):
+    texts, sites = zip(*tide.documents, strict=True)
+    given = pa.table({"text": texts, "address": sites})
+    spans = annotate(given, site_column="address", **tide.files)["spans"].to_pylist()
+    assert [row[-1]["decided_by"] for row in spans] == tide.decided
+    assert {row[-1]["decided_by"] for row in annotate(given, **tide.files)["spans"].to_pylist()} == {"model"}
+
+
+def test_a_column_of_sites_that_is_missing_is_an_error():
+    with pytest.raises(InputError, match="no columns 'url'"):
+        annotate(batch(), site_column="url")
 
 
 def test_batches_are_labelled_one_by_one_as_they_are_asked_for(clf):

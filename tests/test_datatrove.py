@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ from classifier import Classifier, Label, ModelError, Policy
 from classifier.adapters import datatrove as adapter
 from classifier.adapters.datatrove import BoilerplateFilter
 from classifier.schema import PolicyError
+from classifier.setup import Setup
 
 PAGE = Path(adapter.__file__).with_suffix(".md").read_text("utf-8")
 BRIDGE = (
@@ -101,7 +103,7 @@ def test_a_worker_loads_the_model_once_for_all_of_its_tasks(crawl, monkeypatch):
     adapter.loaded.cache_clear()
     loads = []
     load = Classifier.load
-    monkeypatch.setattr(Classifier, "load", lambda model: loads.append(model) or load(model))
+    monkeypatch.setattr(Classifier, "load", lambda model, **options: loads.append(model) or load(model, **options))
     run(crawl, BoilerplateFilter(), tasks=2, workers=1)
     assert loads == [None]
 
@@ -113,6 +115,13 @@ def test_a_step_is_shipped_without_a_model():
     assert len(data) < 2_000
     assert adapter.loaded.cache_info().misses == 0
     assert pickle.loads(data).filter_batch(documents(TEXTS)) == step.filter_batch(documents(TEXTS))
+
+
+def test_rules_and_profiles_decide_by_the_site_in_the_metadata(tide):
+    step = pickle.loads(pickle.dumps(BoilerplateFilter(labels="labels", clean=False, site_field="address", **tide.files)))
+    batch = [Document(text=text, id="", metadata={"address": site}) for text, site in tide.documents]
+    assert step.filter_batch(batch) == [True] * len(batch)
+    assert [doc.metadata["labels"]["spans"][-1]["decided_by"] for doc in batch] == tide.decided
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
@@ -197,7 +206,9 @@ def test_the_reader_drops_the_rest_of_a_file_as_the_page_says(tmp_path):
 def test_the_page_lists_every_argument():
     from inspect import signature
 
-    assert re.findall(r"^\| `(\w+)`", PAGE, re.M) == list(signature(BoilerplateFilter).parameters)
+    *own, setup = signature(BoilerplateFilter).parameters
+    assert setup == "setup"
+    assert re.findall(r"^\| `(\w+)`", PAGE, re.M) == [*own, *(name.name for name in fields(Setup))]
 
 
 def test_the_adapter_without_its_library_names_the_extra():

@@ -8,7 +8,7 @@ import invented
 import numpy as np
 import pytest
 
-from classifier import Classifier, InputError, Policy, store
+from classifier import Classifier, InputError, Policy, cli, store
 from classifier.schema import Kind, ModelDamaged, PolicyError
 from training import data, kinds
 
@@ -110,6 +110,35 @@ def test_a_kind_of_content_is_removed_only_when_asked_for(results):
     assert not content[None, False]
 
 
+def test_the_report_of_a_run_counts_each_kind_and_what_was_removed_of_it(folder, mine, results, tmp_path):
+    documents = results[0][:12]
+    lines = "".join(json.dumps({"text": document["text"]}) + "\n" for document in documents)
+    (tmp_path / "in.jsonl").write_text(lines, "utf-8")
+    command = [
+        "clean",
+        str(tmp_path / "in.jsonl"),
+        "--model",
+        str(folder),
+        "--output",
+        str(tmp_path / "out"),
+        "--keep",
+        "house",
+    ]
+    assert cli.main([*command, "--workers", "1"]) == 0
+    expected = {kind.name: {"spans": 0, "characters": 0, "removed": 0} for kind in mine.kinds}
+    for document in documents:
+        for span in mine.label(document["text"]).with_policy(Policy(keep={"house"})).spans:
+            if span.kind:
+                row = expected[span.kind]
+                row["spans"] += 1
+                row["characters"] += span.end - span.start
+                row["removed"] += (span.end - span.start) * (not span.kept)
+    found = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))["kinds"]
+    assert found == [{"kind": name, "label": OF[name], **row} for name, row in expected.items()]
+    assert expected["affiliate"]["removed"] > expected["house"]["removed"] == 0
+    assert "<h2>Kinds</h2>" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
 def test_a_name_that_is_neither_label_nor_kind_is_refused_with_those_that_are(clf, mine, folder):
     with pytest.raises(PolicyError, match=r"'adverts'.*content, promo.*recipe, affiliate, house"):
         mine.label("Buy.").with_policy(Policy(keep={"adverts"}))
@@ -178,8 +207,24 @@ def test_wrong_declarations_are_refused(arguments, said):
 
 def test_an_undeclared_label_is_refused_with_the_fix(tmp_path):
     file = invented.write(tmp_path / "mine.jsonl", invented.FIT, 4)
-    with pytest.raises(InputError, match=r"mine\.jsonl:1: .*--kind"):
+    with pytest.raises(InputError, match=r'mine\.jsonl:1: .*"kinds": \{.*--kind'):
         data.read([file])
+
+
+def write(path, **record):
+    path.write_text(json.dumps({"text": "Boil the rice.", "units": [[0, 14, "recipe"]], **record}) + "\n", "utf-8")
+    return path
+
+
+def test_a_record_that_declares_its_kinds_is_read_as_their_labels(tmp_path):
+    (document,) = data.read([write(tmp_path / "mine.jsonl", kinds={"recipe": "content"})])
+    assert (document.units, document.kinds) == (((0, 14, "content"),), ())
+
+
+@pytest.mark.parametrize("wrong", [["recipe"], {"recipe": "food"}, {"recipe": ["content"]}, {"promo": "content"}, None])
+def test_a_record_whose_kinds_are_none_is_refused(tmp_path, wrong):
+    with pytest.raises(InputError, match=r"mine\.jsonl:1: kinds is"):
+        data.read([write(tmp_path / "mine.jsonl", kinds=wrong)])
 
 
 def test_a_unit_of_a_kind_counts_as_its_label_where_only_the_four_are_asked_for(tmp_path):

@@ -11,6 +11,7 @@ from classifier.corpus.formats import Record
 from classifier.corpus.tally import Tally
 from classifier.counts import add
 from classifier.decide import STEPS, Mark, Result
+from classifier.options import limits, parser
 from classifier.pipeline import _unread
 from classifier.schema import Decider, Policy, Segments
 from tests.test_decide import PRESET
@@ -19,10 +20,33 @@ LINES = "Ships wait for a berth at the north quay.\n" * 30 + "订阅我们的新
 
 
 @pytest.mark.parametrize("name", [bound.name for bound in fields(Limits)])
-@pytest.mark.parametrize("value", [0, -1, float("nan"), "7", None, True])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "7", None, True])
 def test_a_bound_that_is_no_number_above_0_is_refused_by_name(name, value):
     with pytest.raises(InputError, match=name):
         Limits(**{name: value})
+
+
+def test_a_bound_on_what_is_counted_is_a_whole_number_and_one_on_seconds_any():
+    for bound in fields(Limits):
+        if bound.name != "document_seconds":
+            with pytest.raises(InputError, match=rf"{bound.name} is 1\.5: use a whole number"):
+                Limits(**{bound.name: 1.5})
+    assert Limits(document_seconds=1.5).document_seconds == 1.5
+
+
+@pytest.mark.parametrize("command", ["clean", "label", "filter", "profile --output p", "show", "review --output m"])
+def test_a_command_that_reads_documents_takes_the_bounds_that_users_need(command):
+    given = parser().parse_args([*command.split(), *"--max-record 1.5 --max-seconds 2.5 --max-expansion 9".split()])
+    assert limits(given) == Limits(record_bytes=1_500_000, document_seconds=2.5, expansion=9)
+    assert limits(parser().parse_args(command.split())) == Limits()
+
+
+@pytest.mark.parametrize("option", ["--max-record", "--max-seconds", "--max-expansion"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "many"])
+def test_a_bound_that_is_none_is_wrong_use(option, value, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args(["clean", option, value])
+    assert option in capsys.readouterr().err
 
 
 @given(most=st.integers(1, 70))

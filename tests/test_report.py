@@ -28,6 +28,14 @@ def test_the_page_of_a_run_shows_what_would_hide_or_turn_text():
     assert r"港\x1b\ufeff" in shown
 
 
+def test_the_page_of_a_run_has_kinds_where_the_model_has_some():
+    assert "<h2>Kinds</h2>" not in page(Tally())
+    rows = [{"kind": "食谱", "label": "content", "spans": 2, "characters": 1_200, "removed": 300}]
+    shown = report.page({**Tally().summary(), "kinds": rows, "run": RUN, "speed": SPEED}).decode()
+    assert "<h2>Kinds</h2>" in shown
+    assert all(f">{cell}<" in shown for cell in ("食谱", "content", "2", "1,200", "25.0%"))
+
+
 @pytest.mark.parametrize("tally", [Tally(), Tally(documents=5, parts={"promo en": [1, 2, 3]}, rejects={"not JSON": 1})])
 def test_every_element_of_the_page_is_closed(tally):
     opened = []

@@ -7,7 +7,7 @@ import pytest
 
 from classifier.review import exchange, journal, label_studio, table
 from classifier.review.journal import Document, Item
-from classifier.schema import InputError
+from classifier.schema import InputError, Kind, Label
 
 TEXTS = {
     "plain": ("Ships wait for a berth. Subscribe today!", ["Ships wait for a berth.", "Subscribe today!"]),
@@ -263,10 +263,48 @@ def test_of_several_annotations_the_latest_that_was_not_cancelled_is_taken_and_t
 
 
 def test_the_interface_for_label_studio_has_every_label_and_fits_the_tasks(kept):
-    tree = ET.fromstring(label_studio.config())
+    tree = ET.fromstring(label_studio.config(kept))
     assert [label.get("value") for label in tree.iter("Label")] == ["content", "promo", "legal", "navigation"]
     region = json.loads(label_studio.tasks(kept))[0]["predictions"][0]["result"][0]
     assert (tree.find("Labels").get("name"), tree.find("Text").get("name")) == (region["from_name"], region["to_name"])
+
+
+KINDS = [Kind("straße", Label("navigation")), Kind("食谱", Label("content"))]
+
+
+def test_kinds_are_offered_in_label_studio_behind_the_four_in_the_colour_of_theirs(kept):
+    kept.declare(KINDS)
+    labels = list(ET.fromstring(label_studio.config(kept)).iter("Label"))
+    assert [(label.get("value"), label.get("hotkey")) for label in labels[4:]] == [("straße", "5"), ("食谱", "6")]
+    assert labels[5].get("background") == labels[0].get("background")
+
+
+@pytest.mark.parametrize("name", ["straße", "食谱"])
+def test_kinds_go_out_and_come_back_both_ways(kept, file, name):
+    kept.declare(KINDS)
+    first, second = (item.key for item in kept.items[:2])
+    kept.answer(first, name)
+    found = rows(table.rows(kept))
+    assert found[0]["label"] == name
+    found[1]["label"] = name.upper()
+    file.write_bytes(as_csv(found))
+    assert exchange.take(kept, file).aside == []
+    assert kept.answers == {first: name, second: name}
+    task = json.loads(label_studio.tasks(kept))[0]
+    assert [region["value"]["labels"] for region in task["predictions"][0]["result"]] == [[name], [name]]
+    for key in (first, second):
+        kept.answer(key, "legal")
+    file.write_text(json.dumps([{**task, "annotations": task["predictions"]}]))
+    assert exchange.take(kept, file).aside == []
+    assert kept.answers == {first: name, second: name}
+
+
+def test_a_label_that_nobody_declared_is_set_aside_with_what_to_do(kept, file):
+    found = rows(table.rows(kept))
+    found[0]["label"] = "recipe"
+    file.write_bytes(as_csv(found))
+    (aside,) = exchange.take(kept, file).aside
+    assert (aside.reason, "--kind" in aside.detail) == ("unknown label", True)
 
 
 def test_an_unknown_kind_is_refused(kept, file):

@@ -7,7 +7,7 @@ import pytest
 
 from classifier.review import journal, units
 from classifier.review.journal import Document, Item
-from classifier.schema import InputError, RunStopped
+from classifier.schema import InputError, Kind, Label, RunStopped
 from training import data
 
 TEXT = "Ships wait for a berth.\nSubscribe today!\n版权所有。"
@@ -61,6 +61,59 @@ def test_an_undo_of_a_second_answer_brings_the_first_one_back(kept, output):
     kept.answer("wait", "promo")
     kept.undo()
     assert again(output)[0] == {"wait": "content"}
+
+
+RECIPE, AFFILIATE = Kind("recipe", Label("content")), Kind("affiliate", Label("promo"))
+
+
+def test_answers_that_name_kinds_are_read_again_without_declaring_them(output):
+    with journal.opened(output) as begun:
+        begun.add_document(Document("a", None, TEXT))
+        begun.add_items([item("wait"), item("subscribe", guess="promo")])
+        begun.declare([RECIPE, AFFILIATE])
+        begun.answer("wait", "recipe")
+    with journal.opened(output) as more:
+        assert (more.kinds, more.answers) == ((RECIPE, AFFILIATE), {"wait": "recipe"})
+        more.declare([AFFILIATE, Kind("house", Label("promo"))])
+        assert list(more.labels)[4:] == ["recipe", "affiliate", "house"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ([Kind("recipe", Label("promo"))], "'recipe' is a kind of content in .*, not of promo"),
+        ([Kind(f"k{number}", Label("promo")) for number in range(5)], "5 kinds at most"),
+        ([Kind("mixed", Label("promo"))], "'mixed' cannot name a kind here"),
+    ],
+)
+def test_kinds_that_contradict_have_no_key_or_are_an_answer_are_refused(kept, kinds, said):
+    kept.declare([RECIPE])
+    with pytest.raises(InputError, match=said):
+        kept.declare(kinds)
+    assert kept.kinds == (RECIPE,)
+
+
+def test_an_answer_that_no_line_declares_is_a_damage_that_is_named(kept, output):
+    with journal.beside(output).open("ab") as file:
+        file.write(b'{"answer": "wait", "label": "recipe"}\n')
+    with pytest.raises(InputError, match=r"copy:6: no line of a review.*'recipe'"):
+        again(output)
+    assert kept.answers == {}
+
+
+def test_a_document_says_of_its_own_kinds_which_labels_they_are(kept):
+    kept.declare([RECIPE, AFFILIATE])
+    kept.answer("wait", "recipe")
+    kept.answer("rights", "legal")
+    (record,) = units.records(kept)
+    assert (record["units"], record["kinds"]) == ([[0, 23, "recipe"], [41, 46, "legal"]], {"recipe": "content"})
+
+
+def test_a_kind_agrees_with_the_guess_of_its_label(kept):
+    kept.declare([RECIPE, AFFILIATE])
+    kept.answer("wait", "recipe")
+    kept.answer("subscribe", "recipe")
+    assert (units.summary(kept).labels, units.summary(kept).agreed) == ({"recipe": 2}, 1)
 
 
 def test_there_may_be_nothing_to_undo(kept):

@@ -50,7 +50,7 @@ def hostile(tmp_path):
 
 
 @contextmanager
-def command(corpus, number=12):
+def command(corpus, number=12, *options):
     """The command at work: its process, and the address of its page."""
     arguments = [
         "review",
@@ -60,6 +60,7 @@ def command(corpus, number=12):
         "--no-browser",
         "--number",
         str(number),
+        *options,
     ]
     process = subprocess.Popen([sys.executable, "-m", "classifier.cli", *arguments], stderr=subprocess.PIPE, text=True)
     try:
@@ -144,6 +145,32 @@ def test_from_the_first_key_over_a_kill_to_the_file(browser, corpus):
         assert process.wait(10) == 0
         assert page.complaints == []
     assert mixed not in pressed
+    assert written(corpus) == {folded(text): {label} for text, label in pressed.items()}
+
+
+def test_a_label_of_ones_own_has_a_key_and_comes_back_after_the_end(browser, corpus):
+    kinds = ("--kind", "recipe=content", "--kind", "affiliate=promo")
+    with command(corpus, 12, *kinds) as (process, address), opened(browser, address) as page:
+        assert page.locator("#labels button").all_inner_texts()[4:] == ["5\nrecipe", "6\naffiliate"]
+        button = page.locator("#labels button").nth(4)
+        assert button.get_attribute("aria-keyshortcuts") == "5"
+        colours = [page.locator("#labels button").nth(at).evaluate("e => getComputedStyle(e).color") for at in (0, 4)]
+        assert colours[0] == colours[1]
+        assert "a kind of content" in page.text_content("#meanings")
+        pressed = {press(page, "5"): "recipe", press(page, "6"): "affiliate", press(page, "1"): "content"}
+        page.keyboard.press("7")
+        assert page.text_content("#count") == "4 of 12"
+        assert "affiliate" not in page.text_content("#last")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with command(corpus) as (process, address), opened(browser, address) as page:
+        pressed[press(page, "6")] = "affiliate"
+        assert re.match("Last: affiliate(, as guessed|: guessed)", page.text_content("#last"))
+        page.keyboard.press("d")
+        page.click("#stop-yes")
+        page.wait_for_function("() => over")
+        assert process.wait(10) == 0
+        assert page.complaints == []
     assert written(corpus) == {folded(text): {label} for text, label in pressed.items()}
 
 

@@ -93,9 +93,10 @@ def test_what_has_no_two_letters_is_not_asked_about(text):
     assert picked(documents(result((text, 0.4, 0.3, 0.2, 0.1)))) == []
 
 
-def test_what_was_not_read_is_not_asked_about():
-    unread = replace(result(UNSURE), marks=np.array([Mark.UNREAD], np.uint8))
-    assert picked(documents(unread)) == []
+@pytest.mark.parametrize("mark", [Mark.UNREAD, Mark.RULED, Mark.HELD])
+def test_what_was_not_read_or_a_rule_decides_is_not_asked_about(mark):
+    marked = replace(result(UNSURE), marks=np.array([mark], np.uint8))
+    assert picked(documents(marked)) == []
 
 
 def test_the_place_of_an_item_is_its_text_without_the_white_space_about_it():

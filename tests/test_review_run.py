@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from classifier import cli
+from classifier.options import kinds
 from classifier.review import journal, run
 from classifier.schema import InputError
+from classifier.setup import Setup
+from training import added, data
 
 CORPUS = str(Path(__file__).parent / "examples" / "harbours.jsonl")
+OF = {"recipe": "content", "affiliate": "promo", "content": "content"}
 ROWS = [json.loads(line) for line in Path(CORPUS).read_text("utf-8").splitlines()]
 
 
@@ -163,7 +167,63 @@ def test_the_command_exports_and_imports(tmp_path, capsys):
     } == {"promo"}
 
 
-@pytest.mark.parametrize("arguments", [["--output", "mine.csv"], ["--output", "mine.jsonl", "--export", "excel", "t"]])
+def test_texts_that_a_rule_decides_are_not_asked_about_on_the_sites_where_it_does(said, tmp_path):
+    asked(said, tmp_path, CORPUS, number=60)
+    with journal.opened(tmp_path / "mine.jsonl") as kept:
+        number, start, end = kept.items[0].places[0]
+        ruled = kept.document(number)
+    phrase = ruled.text[start:end].partition("\n")[0][:40].rsplit(" ", 1)[0]
+    rules = tmp_path / "rules.toml"
+    rules.write_text(f"[[rule]]\nphrase = {json.dumps(phrase)}\nlabel = 'promo'\nsite = '{ruled.site}'\n", "utf-8")
+    for name, site, there in (("at", ruled.site, False), ("elsewhere", "other.example", True)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "in.jsonl").write_text(json.dumps({"text": ruled.text}) + "\n", "utf-8")
+        asked(said, tmp_path / name, tmp_path / name / "in.jsonl", setup=Setup(rules=rules), site=site)
+        with journal.opened(tmp_path / name / "mine.jsonl") as kept:
+            texts = [kept.document(item.places[0][0]).text[slice(*item.places[0][1:])] for item in kept.items]
+        assert texts
+        assert any(phrase in text for text in texts) is there
+
+
+def test_texts_that_were_picked_before_a_rule_decided_them_are_skipped(said, tmp_path):
+    asked(said, tmp_path, CORPUS)
+    with journal.opened(tmp_path / "mine.jsonl") as kept:
+        number, start, end = kept.items[0].places[0]
+        text = kept.document(number).text[start:end]
+    (tmp_path / "rules.toml").write_text(f"[[rule]]\nphrase = {json.dumps(text)}\nkeep = true\n", "utf-8")
+    (tmp_path / "t.csv").unlink()
+    asked(said, tmp_path, CORPUS, setup=Setup(rules=tmp_path / "rules.toml"))
+    assert "texts skipped because a rule decides them: 1" in said
+    with journal.opened(tmp_path / "mine.jsonl") as kept:
+        assert kept.answers == {kept.items[0].key: journal.SKIP}
+
+
+def test_one_file_of_answers_with_kinds_feeds_both_trainings(tmp_path, capsys):
+    output, table = tmp_path / "mine.jsonl", tmp_path / "t.csv"
+    declared = [part for kind in ("recipe=content", "affiliate=promo") for part in ("--kind", kind)]
+    command = ["review", CORPUS, "--output", str(output), "--number", "10"]
+    assert cli.main([*command, *declared, "--export", "csv", str(table)]) == 0
+    lines = table.read_text("utf-8-sig").splitlines()
+    filled = [line.replace('"",', f'"{label}",', 1) for line, label in zip(lines[1:4], OF, strict=True)]
+    table.write_text("\n".join([lines[0], *filled]), "utf-8")
+    assert cli.main(["review", "--output", str(output), "--import", str(table)]) == 0
+    assert "1 recipe" in capsys.readouterr().err
+    plain = added.read([output])
+    assert {label for document in plain for _, _, label in document.units} == {"content", "promo"}
+    mine = data.read([output], kinds(["recipe=content", "affiliate=promo"]))
+    assert {label for document in mine for _, _, label in document.kinds} == {"recipe", "affiliate"}
+    with pytest.raises(InputError, match="'recipe' is a kind of content here"):
+        data.read([output], kinds(["recipe=promo"]))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--output", "mine.csv"],
+        ["--output", "mine.jsonl", "--kind", "recipe"],
+        ["--output", "mine.jsonl", "--export", "excel", "t"],
+    ],
+)
 def test_wrong_use_is_said(tmp_path, monkeypatch, capsys, arguments):
     corpus = str((tmp_path / "in.jsonl").absolute())
     (tmp_path / "in.jsonl").write_text(json.dumps(ROWS[0]) + "\n")

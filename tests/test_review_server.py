@@ -8,6 +8,7 @@ import pytest
 from classifier.review import journal, page, server
 from classifier.review.desk import Desk
 from classifier.review.journal import Document, Item
+from classifier.schema import Kind, Label
 
 TEXT = "Ships wait for a berth.\nSubscribe <img src=x onerror=alert(1)> today!\n版权所有。" + "\nAnd so on." * 1_000
 
@@ -73,6 +74,18 @@ def test_the_state_says_where_to_go_on(served):
     post(served, "answer", {"key": "wait", "label": "content"})
     state = ask(served, "state").json
     assert (state["answers"], state["next"]) == (["content", None, None], 1)
+
+
+def test_kinds_have_the_digits_behind_the_four_and_are_answers(served, kept):
+    kept.declare([Kind("recipe", Label("content"))])
+    labels = ask(served, "state").json["labels"]
+    assert [(label["name"], label["of"], label["digit"], label.get("letter")) for label in labels[3:]] == [
+        ("navigation", "navigation", "4", "n"),
+        ("recipe", "content", "5", None),
+    ]
+    assert post(served, "answer", {"key": "wait", "label": "recipe"}).json["answer"] == "recipe"
+    refused = post(served, "answer", {"key": "wait", "label": "affiliate"})
+    assert (refused.status, kept.answers) == (400, {"wait": "recipe"})
 
 
 def test_an_item_comes_with_the_text_about_it_and_no_more_than_a_screen_or_two(served):

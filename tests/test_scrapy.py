@@ -63,10 +63,10 @@ import scrapy
 from classifier import Classifier
 
 label = Classifier.label
-def told(self, text):
+def told(self, text, site=None):
     with open("threads.jsonl", "a") as file:
         print(json.dumps([len(text), threading.current_thread() is threading.main_thread()]), file=file)
-    return label(self, text)
+    return label(self, text, site)
 Classifier.label = told
 
 @dataclasses.dataclass
@@ -273,6 +273,11 @@ def process(pipeline, item):
         ({"MIN_SHARE": "50"}, "share is 50.0: use a number from 0 to 1"),
         ({"MIN_CHARACTERS": "-1"}, "characters is -1"),
         ({"MODEL": "no/such/folder"}, "no/such/folder"),
+        ({"RULES": "no.toml"}, r"cannot read the rules no\.toml"),
+        ({"PROFILES": "no.json"}, r"cannot read the profiles no\.json"),
+        ({"LANGUAGE_ID": "guess"}, "unknown language_id 'guess'"),
+        ({"LIMITS": {"seconds": 5}}, "CLASSIFIER_LIMITS is {'seconds': 5}: use some of segment_characters"),
+        ({"LIMITS": '{"document_segments": 1.5}'}, "document_segments is 1.5"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_name(settings, message):
@@ -306,6 +311,17 @@ def test_what_has_no_string_in_the_field_passes_untouched_and_is_counted(item):
 def test_another_field_is_cleaned_and_the_rest_of_the_item_stays(clf):
     item = process(pipeline(FIELD="body"), {"body": TEXTS["tea"], "text": TEXTS["tram"]})
     assert item == {"body": clf.label(TEXTS["tea"]).clean_text, "text": TEXTS["tram"]}
+
+
+def test_rules_and_profiles_decide_by_the_address_in_the_item(tide):
+    line = pipeline(MODE="annotate", **{name.upper(): file for name, file in tide.files.items()})
+    items = [process(line, {"text": text, "url": site}) for text, site in tide.documents]
+    assert [item["boilerplate"]["spans"][-1]["decided_by"] for item in items] == tide.decided
+
+
+def test_limits_are_those_of_the_library():
+    item = process(pipeline(MODE="annotate", LIMITS='{"document_segments": 1}'), {"text": TEXTS["tram"]})
+    assert item["boilerplate"]["spans"][-1]["decided_by"] == "limit"
 
 
 def test_an_empty_text_is_a_document_and_stays_empty():

@@ -10,6 +10,7 @@ def some(number):
     made = Tally(documents=drawn.randrange(9), characters=drawn.randrange(99), removed=drawn.randrange(9))
     for _ in range(20):
         made.parts[f"{drawn.choice(['promo', 'legal'])} {drawn.choice(['en', 'zh'])}"] = [drawn.randrange(9) for _ in range(3)]
+        made.kinds[drawn.choice(["recipe", "house"])] = [drawn.randrange(9) for _ in range(3)]
         made.sites[f"site {drawn.randrange(30)}"] = [drawn.randrange(1, 9), drawn.randrange(99), drawn.randrange(9)]
         made.strings[f"text {drawn.randrange(30)}"] = drawn.randrange(1, 9)
         made.samples.append([drawn.randrange(10**9), {"text": str(drawn.random())}])
@@ -29,6 +30,7 @@ def test_counts_are_the_same_in_any_order_and_grouping():
     in_two = total(range(7))
     in_two.add(total(range(7, 20)))
     assert total(range(20)).summary() == total(reversed(range(20))).summary() == in_two.summary()
+    assert total(range(20)).kinds == total(reversed(range(20))).kinds == in_two.kinds
 
 
 def test_counts_come_back_from_json():

@@ -21,6 +21,8 @@ UNLABELLED = -1
 PHRASES = "phrases"  # the suite of our own short texts
 _INDEX = {label.value: number for number, label in enumerate(LABELS)}
 
+_KINDS_SAID = '"kinds": {"%s": "content"}'
+
 Unit = tuple[int, int, str]
 
 
@@ -31,7 +33,7 @@ class Document:
     site keeps what one publisher wrote on one side of every split. suite names a group that
     is reported on its own. fit is False for documents to measure on only. picked: units that were
     annotated because a model was unsure of them: fitted on too, but probabilities are not
-    calibrated on them. kinds: those of `units` that have a label of the user's own, under its name;
+    calibrated on them. kinds: those of `units` that have one of the kinds that were asked for, under its name;
     `units` has them under the label that it is a kind of.
     """
 
@@ -60,9 +62,10 @@ def files(source: Path, stem: str) -> list[Path]:
 def read(paths: Sequence[Path], kinds: Sequence[Kind] = ()) -> list[Document]:
     """Annotated documents of JSONL files, gzip or not.
 
-    A record needs `text` and `units`; `id`, `site`, `suite` and `evaluation_only` are
-    optional: a document without a site is a site of its own. kinds: labels beside the four. Raises
-    InputError, with file and line, for a record that is not of this shape.
+    A record needs `text` and `units`; `id`, `site`, `suite`, `evaluation_only` and `kinds` are optional: a document
+    without a site is a site of its own, and `kinds` says of labels beside the four which of these they are kinds of.
+    kinds: more of those, which `Document.kinds` then names. Raises InputError, with file and line, for a record that is
+    not of this shape.
     """
     return [document for path in paths for document in _records(path, kinds)]
 
@@ -95,7 +98,8 @@ def _document(record: Any, where: str, kinds: Sequence[Kind] = ()) -> Document:
     if not isinstance(text, str) or not isinstance(record.get("units"), list):
         raise InputError(f"{where}: a record needs a string `text` and a list `units` of [start, end, label]")
     units, named = [], []
-    labels = {**{name: name for name in _INDEX}, **{kind.name: kind.label.value for kind in kinds}}
+    asked = {kind.name: kind.label.value for kind in kinds}
+    labels = {**{name: name for name in _INDEX}, **_declared(record, asked, where), **asked}
     for unit in record["units"]:
         try:
             start, end, label = unit[0], unit[1], unit[2]
@@ -107,10 +111,10 @@ def _document(record: Any, where: str, kinds: Sequence[Kind] = ()) -> Document:
         if label not in labels:
             raise InputError(
                 f"{where}: unit {unit!r} has a label that is none of {', '.join(labels)}; a label of your own is a kind of one "
-                f"of the four: declare it, such as --kind {label}=content"
+                f"of the four: declare it in the record, such as {_KINDS_SAID % label}, or with --kind {label}=content"
             )
         units.append((start, end, labels[label]))
-        if label not in _INDEX:
+        if label in asked:
             named.append((start, end, label))
     name = str(record.get("id", where))
     return Document(
@@ -122,6 +126,17 @@ def _document(record: Any, where: str, kinds: Sequence[Kind] = ()) -> Document:
         fit=not record.get("evaluation_only", False),
         kinds=tuple(named),
     )
+
+
+def _declared(record: Mapping[str, Any], asked: Mapping[str, str], where: str) -> dict[str, str]:
+    """The kinds that a record declares, with their labels. asked: those that were declared for all records."""
+    own = record.get("kinds", {})
+    if not isinstance(own, dict) or not all(name not in _INDEX and label in LABELS for name, label in own.items()):
+        raise InputError(f"{where}: kinds is {own!r}: write names and labels, such as {_KINDS_SAID % 'recipe'}")
+    for name in own.keys() & asked.keys():
+        if own[name] != asked[name]:
+            raise InputError(f"{where}: {name!r} is a kind of {own[name]} here, and --kind {name}={asked[name]} says another")
+    return own
 
 
 def annotated(source: Path) -> list[Document]:

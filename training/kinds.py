@@ -2,9 +2,10 @@
 
     python -m training.kinds MINE.jsonl … --kind recipe=content --kind affiliate=promo --output models/mine [--base FOLDER]
 
-Records are those of `training.train`; a unit's label may also be the name of a kind. A unit labelled content is
-then content that is no recipe. The model's four labels, probabilities and thresholds stay what they are: kinds are
-a stage behind them (`classifier/kinds.py`), fitted in seconds. Kinds that the base has must be declared again.
+Records are those of `training.train`; a unit's label may also be the name of a kind. A unit labelled content, or with a
+kind that is declared in its record alone, is then content that is no recipe. The model's four labels, probabilities and
+thresholds stay what they are: kinds are a stage behind them (`classifier/kinds.py`), fitted in seconds. Kinds that the base
+has must be declared again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import store
-from classifier.schema import LABELS, MOST_KINDS, ClassifierError, InputError, Kind, Label
+from classifier.options import kinds as declared
+from classifier.schema import ClassifierError, InputError, Kind
 from training import card, data, fit_kinds
 
 # Of our own texts every fifth: all of them took seven times as long and told the kinds no better.
@@ -45,21 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(table(figures))
     return 0
-
-
-def declared(arguments: Sequence[str]) -> tuple[Kind, ...]:
-    """Kinds from `NAME=LABEL`. Raises InputError for what is none, one that is named twice, or too many."""
-    found = []
-    for argument in arguments:
-        name, _, label = argument.partition("=")
-        if label not in set(LABELS):
-            raise InputError(f"--kind {argument!r}: write NAME=LABEL, such as recipe=content, with one of {', '.join(LABELS)}")
-        found.append(Kind(name, Label(label)))
-    if twice := [name for name, times in Counter(kind.name for kind in found).items() if times > 1]:
-        raise InputError(f"--kind names {twice[0]!r} twice: a kind is of one label")
-    if len(found) > MOST_KINDS:
-        raise InputError(f"{len(found)} kinds: a model holds {MOST_KINDS} at most")
-    return tuple(found)
 
 
 def add(files: Sequence[Path], known: Sequence[Kind], output: Path, base: Path | None = None) -> Figures:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from classifier.pipeline import loaded
 from classifier.schema import InputError, Policy
+from classifier.setup import Setup, loaded
 
 try:
     import pyarrow as pa
@@ -35,46 +34,43 @@ def schema(input_schema: pa.Schema) -> pa.Schema:
 
 
 def annotate(
-    batch: Rows, *, column: str = "text", policy: Policy | None = None, model: str | os.PathLike[str] | None = None
+    batch: Rows, *, column: str = "text", site_column: str | None = None, policy: Policy | None = None, **setup: Any
 ) -> Rows:
     """Labels a column of text.
 
-    batch: a RecordBatch, or a Table. column: its texts: strings of any Arrow layout, or dictionary-encoded. policy:
-    decides what is kept, `Policy.balanced()` without one. model: a model folder, the shipped model without one; it
-    is loaded at the first call of a process with it, and used until the process ends.
+    batch: a RecordBatch, or a Table. column: its texts: strings of any Arrow layout, or dictionary-encoded. site_column:
+    the site or address of each, strings too, for rules and profiles; none of them has one without it. policy: decides
+    what is kept, `Policy.balanced()` without one. setup: as of `Setup`: model, limits, language_id, rules, profiles;
+    loaded at the first call of a process with it, and used until the process ends.
 
     Returns all columns unchanged and behind them `clean_text`, `spans` and `quality`, as `schema` says. They are null
     where the text is null or not UTF-8.
 
     Raises InputError when there is no such column, or it holds no strings, or a column has the name of a new one; and
-    ModelError when the model is refused.
+    as `Classifier.load` does.
     """
     whole = schema(batch.schema)
-    _check(batch.schema, column)
-    parts = [
-        _labels(values(batch.slice(start, _ROWS), column), policy or Policy(), None if model is None else os.fspath(model))
-        for start in range(0, max(batch.num_rows, 1), _ROWS)
-    ]
+    columns = [column, *([site_column] if site_column is not None else [])]
+    for name in columns:
+        _check(batch.schema, name)
+    made = Setup(**setup)
+    slices = (batch.slice(start, _ROWS) for start in range(0, max(batch.num_rows, 1), _ROWS))
+    parts = [_labels(made, policy or Policy(), *(values(rows, name) for name in columns)) for rows in slices]
     join = pa.concat_arrays if isinstance(batch, pa.RecordBatch) else pa.chunked_array
-    columns = [*batch.columns, *(join([part.column(name) for part in parts]) for name in _ADDED.names)]
-    labelled: Rows = type(batch).from_arrays(columns, schema=whole)
+    filled = [*batch.columns, *(join([part.column(name) for part in parts]) for name in _ADDED.names)]
+    labelled: Rows = type(batch).from_arrays(filled, schema=whole)
     return labelled
 
 
-def annotate_batches(
-    batches: Iterable[pa.RecordBatch],
-    *,
-    column: str = "text",
-    policy: Policy | None = None,
-    model: str | os.PathLike[str] | None = None,
-) -> Iterator[pa.RecordBatch]:
+def annotate_batches(batches: Iterable[pa.RecordBatch], **options: Any) -> Iterator[pa.RecordBatch]:
     """`annotate` for batch after batch, each labelled when it is asked for; takes and raises what `annotate` does."""
     for batch in batches:
-        yield annotate(batch, column=column, policy=policy, model=model)
+        yield annotate(batch, **options)
 
 
-def _labels(texts: list[Any], policy: Policy, model: str | None) -> pa.RecordBatch:
-    results = iter(loaded(model).label_many([text for text in texts if isinstance(text, str)]))
+def _labels(setup: Setup, policy: Policy, texts: list[Any], sites: list[Any] | None = None) -> pa.RecordBatch:
+    given = [(text, site) for text, site in zip(texts, sites or [None] * len(texts), strict=True) if isinstance(text, str)]
+    results = iter(loaded(setup).label_many([text for text, _ in given], [site for _, site in given]))
     rows: list[dict[str, object]] = []
     for text in texts:
         if isinstance(text, str):

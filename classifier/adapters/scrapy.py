@@ -8,7 +8,7 @@ What the settings mean is told in scrapy.md beside this file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -19,8 +19,8 @@ except ImportError as error:
     raise ImportError("this adapter needs Scrapy 2.19 or newer: pip install 'boilerplate-classifier[scrapy]'") from error
 
 from classifier.job import Verdict
-from classifier.pipeline import Classifier
-from classifier.schema import InputError, Policy
+from classifier.schema import InputError, Limits, Policy
+from classifier.setup import Setup
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -43,6 +43,11 @@ _SETTINGS: Mapping[str, tuple[str, Any]] = {
     "KEEP": ("getlist", []),
     "THRESHOLDS": ("getdict", {}),
     "MODEL": ("get", None),
+    "RULES": ("get", None),
+    "PROFILES": ("get", None),
+    "SITE_FIELD": ("get", "url"),
+    "LANGUAGE_ID": ("get", "exact"),
+    "LIMITS": ("getdict", {}),
     "MIN_SHARE": ("getfloat", None),
     "MIN_CHARACTERS": ("getint", None),
     "MAX_RUN": ("getint", None),
@@ -55,9 +60,10 @@ class Options:
 
     field: str
     output_field: str | None
+    site_field: str
     policy: Policy
     verdict: Verdict
-    model: str | None
+    setup: Setup
 
 
 def options(settings: BaseSettings) -> Options | None:
@@ -82,10 +88,19 @@ def options(settings: BaseSettings) -> Options | None:
     return Options(
         found["FIELD"],
         found["OUTPUT_FIELD"] if found["MODE"] == "annotate" else None,
+        found["SITE_FIELD"],
         Policy(found["POLICY"], frozenset(found["KEEP"]), found["THRESHOLDS"]),
         Verdict(found["MIN_SHARE"], found["MIN_CHARACTERS"], found["MAX_RUN"]),
-        found["MODEL"],
+        Setup(found["MODEL"], _limits(found["LIMITS"]), found["LANGUAGE_ID"], found["RULES"], found["PROFILES"]),
     )
+
+
+def _limits(given: Mapping[str, Any]) -> Limits:
+    try:
+        return Limits(**given)
+    except TypeError:
+        names = [bound.name for bound in fields(Limits)]
+        raise InputError(f"the setting {PREFIX}LIMITS is {dict(given)!r}: use some of {', '.join(names)}") from None
 
 
 class ClassifierAddon:
@@ -102,11 +117,11 @@ class ClassifierPipeline:
     def __init__(self, options: Options, stats: StatsCollector) -> None:
         self._options = options
         self._stats = stats
-        self._classifier = Classifier.load(options.model, policy=options.policy)
+        self._classifier = options.setup.load(options.policy)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> ClassifierPipeline:
-        """Raises as `options` does, ModelError, and NotConfigured, so that Scrapy goes on without it, when switched off."""
+        """Raises as `options` and `Classifier.load` do; and NotConfigured when switched off: Scrapy goes on without it."""
         found = options(crawler.settings)
         if found is None:
             raise NotConfigured(f"{PREFIX}ENABLED is off")
@@ -125,7 +140,8 @@ class ClassifierPipeline:
             self._stats.inc_value("classifier/skipped")
             return item
         short = len(text) <= INLINE_CHARACTERS
-        field, value, removed, reasons = self._judged(text) if short else await run_in_thread(self._judged, text)
+        site = adapter.get(self._options.site_field)
+        field, value, removed, reasons = self._judged(text, site) if short else await run_in_thread(self._judged, text, site)
         self._stats.inc_value("classifier/documents")
         self._stats.inc_value("classifier/characters", len(text))
         self._stats.inc_value("classifier/removed", len(text) if reasons else removed)
@@ -139,9 +155,9 @@ class ClassifierPipeline:
             raise InputError(f"{type(item).__name__} has no field {field!r}: declare it, or set {PREFIX}OUTPUT_FIELD") from None
         return item
 
-    def _judged(self, text: str) -> tuple[str, Any, int, list[str]]:
+    def _judged(self, text: str, site: Any) -> tuple[str, Any, int, list[str]]:
         """The field to write and its value, how many characters are removed, and why the item is dropped."""
-        result = self._classifier.label(text)
+        result = self._classifier.label(text, site)
         clean = result.clean_text
         reasons = self._options.verdict.against(result.quality)
         if self._options.output_field is None:

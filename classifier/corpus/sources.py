@@ -152,7 +152,7 @@ class _Expanded(io.RawIOBase):
             raise Unreadable(f"the compressed file is damaged or cut short: {error}") from error
         self._size += len(data)
         if self._size > _FREE and self._size > self._most * max(self._stream.position, 1):
-            raise Unreadable(f"it expands to more than {self._most} times its size: a decompression bomb?")
+            raise Unreadable(f"it expands to more than {self._most} times its size: a decompression bomb? See --max-expansion")
         into[: len(data)] = data
         return len(data)
 

@@ -28,8 +28,8 @@ class Tally:
     characters and removed characters; sites: documents, characters and removed characters.
     strings: removed pieces of text; samples: decisions near the threshold, the lowest by a hash of
     their places; verdicts: why documents were dropped or left as they are; rejects: by reason.
-    rules: by the number of a rule, documents and stretches that it decided, and their characters. shares: of sites
-    that have a profile, as `sites.counts` has them.
+    kinds: by the name of a kind, spans, characters and removed characters. rules: by the number of a rule, documents and
+    stretches that it decided, and their characters. shares: of sites that have a profile, as `sites.counts` has them.
     """
 
     documents: int = 0
@@ -40,6 +40,7 @@ class Tally:
     removed: int = 0
     texts: dict[str, int] = field(default_factory=dict)
     parts: dict[str, list[int]] = field(default_factory=dict)
+    kinds: dict[str, list[int]] = field(default_factory=dict)
     sites: dict[str, list[int]] = field(default_factory=dict)
     strings: dict[str, int] = field(default_factory=dict)
     samples: list[list[Any]] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Tally:
                 mine[key] = mine.get(key, 0) + number
         for rows, more in (
             (self.parts, other.parts),
+            (self.kinds, other.kinds),
             (self.sites, other.sites),
             (self.rules, other.rules),
             (self.shares, other.shares),

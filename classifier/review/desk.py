@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from classifier.review import units
-from classifier.review.journal import ANSWERS, SKIP, Item, Journal
-from classifier.schema import LABELS, InputError
+from classifier.review.journal import SKIP, Item, Journal
+from classifier.schema import InputError
 
 # Characters of the document that are shown to either side: more than a screen.
 _CONTEXT = 1_500
@@ -17,12 +17,15 @@ _CONTEXT = 1_500
 _SLACK = 200
 # The output is written again at the end, and after an answer when that costs no more than a twentieth of the time.
 _SHARE = 20
-# A digit and a letter each, and what the page says of it.
-_MEANING = {
-    "content": ("c", "what the author set out to say: text, headings, captions, quotations"),
-    "promo": ("p", "asks for something (subscribe, buy, follow, donate), or a company praises itself"),
-    "legal": ("l", "disclaims, warns, claims rights, asks consent, says who paid"),
-    "navigation": ("n", "works the page or describes the item: menus, bylines, dates, links to other articles"),
+# The letter of each of the four, beside its digit, and what the page says of it.
+_FOUR = {
+    "content": {"letter": "c", "meaning": "what the author set out to say: text, headings, captions, quotations"},
+    "promo": {"letter": "p", "meaning": "asks for something (subscribe, buy, follow, donate), or a company praises itself"},
+    "legal": {"letter": "l", "meaning": "disclaims, warns, claims rights, asks consent, says who paid"},
+    "navigation": {
+        "letter": "n",
+        "meaning": "works the page or describes the item: menus, bylines, dates, links to other articles",
+    },
 }
 
 
@@ -42,8 +45,8 @@ class Desk:
             answers = [self._journal.answers.get(item.key) for item in self._journal.items]
             return {
                 "labels": [
-                    {"name": label.value, "digit": str(at), "letter": _MEANING[label][0], "meaning": _MEANING[label][1]}
-                    for at, label in enumerate(LABELS, 1)
+                    {"name": name, "of": label, "digit": str(at), "meaning": f"yours: a kind of {label}", **_FOUR.get(name, {})}
+                    for at, (name, label) in enumerate(self._journal.labels.items(), 1)
                 ],
                 "answers": answers,
                 "next": answers.index(None) if None in answers else len(answers),
@@ -85,8 +88,8 @@ class Desk:
         with self._lock:
             if not isinstance(key, str) or key not in self._index:
                 raise InputError(f"no item {key!r}")
-            if label not in ANSWERS:
-                raise InputError(f"unknown answer {label!r}: use one of {', '.join(ANSWERS)}")
+            if label not in self._journal.allowed:
+                raise InputError(f"unknown answer {label!r}: use one of {', '.join(self._journal.allowed)}")
             self._journal.answer(key, str(label))
             self._keep_up()
             return self._told(self._journal.items[self._index[key]])

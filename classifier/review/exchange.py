@@ -13,7 +13,7 @@ from pathlib import Path
 
 from classifier.corpus.outputs import write
 from classifier.review import label_studio, table
-from classifier.review.journal import ANSWERS, MIXED, SKIP, Journal, Place, Unit
+from classifier.review.journal import MIXED, SKIP, Journal, Place, Unit
 from classifier.review.labelled import Aside, Labelled
 from classifier.schema import InputError
 
@@ -42,7 +42,7 @@ def files(kind: str, path: Path) -> list[Path]:
 def export(journal: Journal, kind: str, path: Path) -> list[Path]:
     """Writes what is asked, answers included, for another tool; returns the files. Raises RunStopped when it cannot."""
     written = files(kind, path)
-    parts = [table.rows(journal)] if kind == "csv" else [label_studio.tasks(journal), label_studio.config()]
+    parts = [table.rows(journal)] if kind == "csv" else [label_studio.tasks(journal), label_studio.config(journal)]
     for name, part in zip(written, parts, strict=True):
         write(name, part)
     return written
@@ -59,22 +59,25 @@ def take(journal: Journal, path: Path) -> Taken:
     reader: Callable[[bytes, str, Journal], Iterable[Labelled | Aside]]
     reader = label_studio.read if raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{") else table.read
     taken = Taken()
-    good = [entry for found in reader(raw, str(path), journal) if (entry := _checked(found, journal, taken))]
+    allowed = {name.casefold(): name for name in journal.allowed}
+    good = [entry for found in reader(raw, str(path), journal) if (entry := _checked(found, journal, allowed, taken))]
     _apply(journal, good, taken)
     return taken
 
 
-def _checked(found: Labelled | Aside, journal: Journal, taken: Taken) -> Labelled | None:
-    """A label whose place is right, or None, and it is counted why not."""
+def _checked(found: Labelled | Aside, journal: Journal, allowed: Mapping[str, str], taken: Taken) -> Labelled | None:
+    """A label whose place is right, or None, and it is counted why not. allowed: answers by their names, case folded."""
     if isinstance(found, Aside):
         taken.aside.append(found)
         return None
-    label = found.label.strip().casefold()
-    if not label:
+    name = found.label.strip()
+    if not name:
         taken.empty += 1
         return None
-    if label not in ANSWERS:
-        taken.aside.append(Aside(found.where, "unknown label", f"{found.label!r}: use one of {', '.join(ANSWERS)}"))
+    label = allowed.get(name.casefold())
+    if label is None:
+        said = f"{found.label!r}: use one of {', '.join(allowed.values())}, or declare it with --kind"
+        taken.aside.append(Aside(found.where, "unknown label", said))
         return None
     text = journal.document(found.number).text
     place = _placed(found, text)

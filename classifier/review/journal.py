@@ -1,7 +1,8 @@
 """What was asked and answered, in one file that is only ever added to.
 
 `mine.review.jsonl` beside `mine.jsonl`: a line a document, an item, an answer or an undo, each on disk before the next
-is shown. It is all that is needed to go on: a kill loses at most the line being written, which is cut off again.
+is shown; and a line where kinds are declared, for the answers that name them. It is all that is needed to go on: a kill
+loses at most the line being written, which is cut off again.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from classifier.schema import LABELS, InputError, RunStopped
+from classifier.schema import LABELS, InputError, Kind, Label, RunStopped
 
 SKIP, MIXED = "skip", "mixed"
-ANSWERS = (*(label.value for label in LABELS), MIXED, SKIP)
 _FORMAT = 1
+# Kinds of a user's own: as many as there are digits behind those of the four labels.
+_MOST_KINDS = 9 - len(LABELS)
 
 Place = tuple[int, int, int]  # document number, start, end
 Unit = tuple[int, int, str]  # start, end, label
@@ -68,7 +70,7 @@ class Journal:
     """The file, read; and what its lines amount to.
 
     items: in the order in which they are asked. answers: the last one of each key. units: of documents that were
-    imported, by number, in place of what answers say there.
+    imported, by number, in place of what answers say there. kinds: labels of the user's own, in the order of their keys.
     """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -81,6 +83,17 @@ class Journal:
         self.items: list[Item] = []
         self.answers: dict[str, str] = {}
         self.units: dict[int, list[Unit]] = {}
+        self.kinds: tuple[Kind, ...] = ()
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What a text may be labelled, and which of the four labels that is: the four themselves, then the kinds."""
+        return {**{label.value: label.value for label in LABELS}, **{kind.name: kind.label.value for kind in self.kinds}}
+
+    @property
+    def allowed(self) -> list[str]:
+        """What an answer may be."""
+        return [*self.labels, MIXED, SKIP]
 
     @property
     def open_items(self) -> list[Item]:
@@ -107,6 +120,24 @@ class Journal:
         for item in items:
             self._write({"item": asdict(item)}, settle=False)
         self.settle()
+
+    def declare(self, kinds: Sequence[Kind]) -> None:
+        """Adds kinds to those that there are. Raises InputError for one that is of another label there, and for too many."""
+        known = self.labels
+        for kind in kinds:
+            if kind.name in (MIXED, SKIP):
+                raise InputError(f"{kind.name!r} cannot name a kind here: it is an answer of its own")
+            if known.get(kind.name, kind.label) != kind.label:
+                raise InputError(
+                    f"{kind.name!r} is a kind of {known[kind.name]} in {self._name}, not of {kind.label}: keep to that, "
+                    "or name another --output"
+                )
+        new = [kind for kind in kinds if kind.name not in known]
+        if len(self.kinds) + len(new) > _MOST_KINDS:
+            names = ", ".join(kind.name for kind in (*self.kinds, *new))
+            raise InputError(f"a review offers {_MOST_KINDS} kinds at most, those with a digit to press: it would have {names}")
+        if new:
+            self._write({"kinds": {kind.name: kind.label.value for kind in new}})
 
     def answer(self, key: str, label: str) -> None:
         """Keeps an answer: on disk when this returns."""
@@ -138,7 +169,7 @@ class Journal:
                 break
             try:
                 self._take(json.loads(line))
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+            except (ValueError, KeyError, TypeError, IndexError, AttributeError, InputError) as error:
                 raise InputError(f"{self._name}:{number}: no line of a review ({error!r}): name another --output") from None
             self._end += len(line)
         if not self._end:
@@ -171,6 +202,8 @@ class Journal:
             places, drawn = (tuple((a, b, c) for a, b, c in line["item"][name]) for name in ("places", "drawn"))
             self.items.append(Item(**{**line["item"], "places": places, "drawn": drawn, "why": tuple(line["item"]["why"])}))
         elif "answer" in line:
+            if line["label"] not in self.allowed:
+                raise ValueError(f"unknown answer {line['label']!r}")
             self._given.append((line["answer"], self.answers.get(line["answer"])))
             self.answers[line["answer"]] = line["label"]
         elif "undo" in line:
@@ -179,6 +212,8 @@ class Journal:
                 del self.answers[key]
             else:
                 self.answers[key] = before
+        elif "kinds" in line:
+            self.kinds += tuple(Kind(name, Label(label)) for name, label in line["kinds"].items())
         elif "units" in line:
             self.units[line["units"]] = [(start, end, label) for start, end, label in line["of"]]
 

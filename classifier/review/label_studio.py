@@ -14,17 +14,18 @@ from typing import Any
 
 from classifier.review.journal import MIXED, SKIP, Item, Journal
 from classifier.review.labelled import Aside, Labelled
-from classifier.schema import LABELS, InputError
+from classifier.schema import InputError
 
 _COLOURS = {"content": "#1f7a46", "promo": "#b4540a", "legal": "#7a3fb0", "navigation": "#20639b"}
 _FROM, _TO = "label", "text"
 _REGIONS = ("labels", "hypertextlabels")
 
 
-def config() -> bytes:
-    """The labelling interface that goes with the tasks: Settings, Labeling Interface, Code."""
+def config(journal: Journal) -> bytes:
+    """The labelling interface that goes with the tasks: Settings, Labeling Interface, Code. A kind has its label's colour."""
     labels = "".join(
-        f'    <Label value="{label}" hotkey="{at}" background="{_COLOURS[label]}"/>\n' for at, label in enumerate(LABELS, 1)
+        f'    <Label value="{name}" hotkey="{at}" background="{_COLOURS[label]}"/>\n'
+        for at, (name, label) in enumerate(journal.labels.items(), 1)
     )
     return (
         "<View>\n  <Style>.htx-text { white-space: pre-wrap; }</Style>\n"

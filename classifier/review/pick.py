@@ -111,7 +111,7 @@ def read(results: Iterable[tuple[Document, Result]], sample: int, known: Collect
 
 
 def candidates(document: Document, result: Result, number: int) -> Iterator[Candidate]:
-    """The segments of a document that can be asked about: those with two letters, which the model has read."""
+    """The segments of a document that can be asked about: those with two letters that were read, and that no rule decides."""
     terms = rank.terms(result)
     worth = terms.worth
     guesses = result.probabilities.argmax(1) if len(result.segments) else np.zeros(0, np.intp)
@@ -120,7 +120,7 @@ def candidates(document: Document, result: Result, number: int) -> Iterator[Cand
         piece = document.text[start:end]
         begin, stop = start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
         start = end
-        if sum(map(str.isalpha, piece)) < 2 or result.marks[index] & Mark.UNREAD:
+        if sum(map(str.isalpha, piece)) < 2 or result.marks[index] & (Mark.UNREAD | Mark.RULED | Mark.HELD):
             continue
         guess = int(guesses[index])
         why = (

@@ -14,8 +14,9 @@ from classifier.decide import Result
 from classifier.pipeline import Classifier
 from classifier.review import exchange, journal, pick, server, units
 from classifier.review.desk import Desk
-from classifier.review.journal import Document, Journal
-from classifier.schema import InputError, Limits, RunStopped
+from classifier.review.journal import SKIP, Document, Journal
+from classifier.schema import InputError, Kind, RunStopped
+from classifier.setup import Setup
 
 # Text that is read at most, so that the temporary file stays below some hundreds of megabytes and nobody waits for minutes.
 _MOST_CHARACTERS = 50_000_000
@@ -28,16 +29,18 @@ class Review:
 
     names: files, folders, patterns; standard input where there are none. output: of annotated documents. kind: what the
     files hold, "auto" to look. number: texts to ask about. documents: how many are read at most. seed: of what is
-    drawn. export: a kind of file and its name; imported: a file; then no page is served.
+    drawn. export: a kind of file and its name; imported: a file; then no page is served. setup: what guesses. site: of
+    documents that name none. kinds: labels of the user's own, beside those that were declared before.
     """
 
     names: Sequence[str]
     output: Path
     kind: str = "auto"
     fields: Fields = field(default_factory=Fields)
-    limits: Limits = field(default_factory=Limits)
+    setup: Setup = field(default_factory=Setup)
+    site: str | None = None
     most_rejects: int | None = None
-    model: str | None = None
+    kinds: Sequence[Kind] = ()
     number: int = 100
     documents: int = 5_000
     seed: int = 0
@@ -59,8 +62,11 @@ def execute(order: Review, say: Callable[[str], None], show: Callable[[str], obj
         if path.exists():
             raise InputError(f"{path} is there, and may hold somebody's labels: name another file")
     with journal.opened(order.output) as kept:
+        kept.declare(order.kinds)
         if order.imported:
             return _import(order, kept, order.imported, say)
+        if order.setup.rules and kept.open_items:
+            _skip_ruled(order, kept, say)
         aside = 0
         if not (kept.items if order.export else kept.open_items):
             aside = _ask(order, kept, say)
@@ -74,9 +80,27 @@ def execute(order: Review, say: Callable[[str], None], show: Callable[[str], obj
         return aside
 
 
+def _skip_ruled(order: Review, kept: Journal, say: Callable[[str], None]) -> None:
+    """Skips what was picked before there was the rule that decides it; its documents are read again for that."""
+    numbers = sorted({item.places[0][0] for item in kept.open_items})
+    documents = [kept.document(number) for number in numbers]
+    results = order.setup.load().label_many([one.text for one in documents], [one.site for one in documents])
+    ruled = {number: result.ruled for number, result in zip(numbers, results, strict=True)}
+    found = [
+        item
+        for item in kept.open_items
+        for number, start, end in item.places[:1]
+        if any(first <= start and end <= last for first, last, _ in ruled[number])
+    ]
+    for item in found:
+        kept.answer(item.key, SKIP)
+    if found:
+        say(f"texts skipped because a rule decides them: {len(found)}")
+
+
 def _ask(order: Review, kept: Journal, say: Callable[[str], None]) -> int:
     """Reads the documents and puts items into the journal; returns how many records were set aside."""
-    classifier = Classifier.load(order.model, limits=order.limits)
+    classifier = order.setup.load()
     rejects: list[Reject] = []
     known = {item.key for item in kept.items}
     drawn = round(order.number * pick.DRAWN)
@@ -97,7 +121,7 @@ def _labelled(
     """Documents with their labels, a piece of the input at a time, up to the bounds."""
     sources = expand(order.names or [STANDARD_INPUT], [order.output, journal.beside(order.output)])
     documents = characters = 0
-    for piece in pieces.pieces(sources, order.kind, order.limits, _NO_SHARDS):
+    for piece in pieces.pieces(sources, order.kind, order.setup.limits, _NO_SHARDS):
         parsed = list(pieces.records(piece.items, order.fields))
         rejects += [entry for entry in parsed if isinstance(entry, Reject)]
         if order.most_rejects is not None and len(rejects) > order.most_rejects:
@@ -105,8 +129,10 @@ def _labelled(
         records = [entry for entry in parsed if isinstance(entry, Record)]
         room = order.documents - documents if characters < _MOST_CHARACTERS else 0
         taken = records[:room]
-        for record, result in zip(taken, classifier.label_many([record.text for record in taken]), strict=True):
-            yield Document(record.id, record.site, record.text), result
+        sites = [record.site or order.site for record in taken]
+        results = classifier.label_many([record.text for record in taken], sites)
+        for record, site, result in zip(taken, sites, results, strict=True):
+            yield Document(record.id, site, record.text), result
             characters += len(record.text)
         documents += len(taken)
         if len(records) > room:

@@ -1,5 +1,6 @@
 """Answers to annotated documents, as `training` reads them: `{"id", "text", "units": [[start, end, label], …], "site"}`.
 
+Where a unit's label is a kind, `kinds` says of which label, so that whoever needs only the four reads it too.
 An answer is for its text wherever that stands; what was imported for a document stands above that there. `random`
 holds those units that were drawn blindly: on them alone can the model be measured.
 """
@@ -37,19 +38,21 @@ def write(journal: Journal, output: Path) -> None:
 
 def records(journal: Journal) -> Iterator[dict[str, Any]]:
     """The documents that have a unit, in the order in which they were read."""
-    answered = _by_document(journal)
+    answered, labels = _by_document(journal), journal.labels
     for number in sorted({*answered, *journal.units}):
         units = _apart([*journal.units.get(number, ()), *(unit for unit, _ in answered.get(number, ()))])
         if not units:
             continue
         document = journal.document(number)
         drawn = {unit for unit, blind in answered.get(number, ()) if blind}
+        kinds = {label: labels[label] for _, _, label in units if label != labels[label]}
         random = [[start, end] for start, end, label in units if (start, end, label) in drawn]
         yield {
             "id": document.id,
             **({"site": document.site} if document.site else {}),
             "text": document.text,
             "units": [list(unit) for unit in units],
+            **({"kinds": kinds} if kinds else {}),
             **({"random": random} if random else {}),
         }
 
@@ -92,6 +95,7 @@ class Summary(NamedTuple):
 
 def summary(journal: Journal) -> Summary:
     """Counts of items, each once, in however many documents it stands."""
+    labels = journal.labels
     labelled: list[tuple[Item, str]] = []
     other: Counter[str] = Counter()
     for item in journal.items:
@@ -100,7 +104,7 @@ def summary(journal: Journal) -> Summary:
             other[str(label)] += 1
         elif label:
             labelled.append((item, label))
-    agreed = [item for item, label in labelled if label == item.guess]
+    agreed = [item for item, label in labelled if labels[label] == item.guess]
     return Summary(
         items=len(journal.items),
         answered=len(labelled),

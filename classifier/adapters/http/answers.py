@@ -18,12 +18,16 @@ _BODY = Source("body", "body")
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A body and what to do with it. command: label or clean; kind: text, json (one object) or jsonl."""
+    """A body and what to do with it.
+
+    command: label or clean. kind: text, json (one object) or jsonl. site: of documents that name none.
+    """
 
     command: str
     kind: str
     policy: Policy
     body: bytes
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,9 @@ def answer(classifier: Classifier, work: Work) -> Answer:
     broken = next((item for item in items if isinstance(item, Reject)), None)
     if broken and work.kind != "jsonl":
         return failed(422 if broken.reason == NO_TEXT else 400, _said(broken))
-    texts = [item.text for item in items if isinstance(item, Record)]
-    results = iter(classifier.label_many(texts))
+    records = [item for item in items if isinstance(item, Record)]
+    texts = [record.text for record in records]
+    results = iter(classifier.label_many(texts, [_site(record) or work.site for record in records]))
     lines = []
     for item in items:
         if isinstance(item, Reject):
@@ -73,11 +78,19 @@ def _items(work: Work) -> Iterator[Record | Reject]:
 
 def _checked(item: Record | Reject) -> Record | Reject:
     """An id is given back as it came: what JSON cannot hold, or no sane program expects, must not come back."""
-    if isinstance(item, Reject) or item.id is None or isinstance(item.id, str):
+    if isinstance(item, Reject):
         return item
-    if isinstance(item.id, int | float) and abs(item.id) < math.inf:
-        return item
-    return Reject(item.source, item.line, item.offset, NO_TEXT, "field 'id' must be a string, a number or null")
+    number = isinstance(item.id, int | float) and not isinstance(item.id, bool) and abs(item.id) < math.inf
+    if not (number or isinstance(item.id, str | None)):
+        return Reject(item.source, item.line, item.offset, NO_TEXT, "field 'id' must be a string, a number or null")
+    if not isinstance((item.fields or {}).get("site"), str | None):
+        return Reject(item.source, item.line, item.offset, NO_TEXT, "field 'site' must be a string or null")
+    return item
+
+
+def _site(record: Record) -> str | None:
+    """What a document says of its site: `site`, or the field that the command reads, `url`."""
+    return (record.fields or {}).get("site") or record.site
 
 
 def _said(reject: Reject) -> str:

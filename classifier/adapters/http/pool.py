@@ -18,8 +18,8 @@ from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 
 from classifier.adapters.http.answers import Answer, Work, answer, failed
-from classifier.pipeline import Classifier
 from classifier.schema import Policy
+from classifier.setup import Setup
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,9 +30,9 @@ class _Worker:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pool:
-    """Processes that label. seconds: how long one may take over a body before it is killed."""
+    """Processes that label, all by one setup. seconds: how long one may take over a body before it is killed."""
 
-    model: str | None
+    setup: Setup
     seconds: float
     threads: ThreadPoolExecutor
     idle: SimpleQueue[_Worker | None] = field(default_factory=SimpleQueue)
@@ -40,10 +40,10 @@ class Pool:
     closed: threading.Event = field(default_factory=threading.Event)
 
 
-def start(model: str | None, workers: int, seconds: float) -> Pool:
+def start(setup: Setup, workers: int, seconds: float) -> Pool:
     """Begins to start processes, which takes them a second; `Pool.live` holds those that have loaded the model."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a worker is a core's worth of work
-    pool = Pool(model, seconds, ThreadPoolExecutor(workers))
+    pool = Pool(setup, seconds, ThreadPoolExecutor(workers))
     for _ in range(workers):
         pool.idle.put(None)
         pool.threads.submit(ask, pool, Work("clean", "text", Policy(), b""))
@@ -89,7 +89,7 @@ def _hire(pool: Pool) -> _Worker:
         raise EOFError
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, pool.model), daemon=True)
+    process = context.Process(target=_work, args=(theirs, pool.setup), daemon=True)
     process.start()
     theirs.close()
     worker = _Worker(process, ours)
@@ -106,10 +106,10 @@ def _dismiss(pool: Pool, worker: _Worker | None) -> None:
         worker.pipe.close()
 
 
-def _work(pipe: Connection, model: str | None) -> None:
+def _work(pipe: Connection, setup: Setup) -> None:
     """The life of a process: work in, answers out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the service decides
-    classifier = Classifier.load(model)
+    classifier = setup.load()
     with suppress(EOFError, OSError):
         pipe.send("ready")
         while True:

@@ -28,7 +28,11 @@ class Cleaned:
 
 _DOCUMENT = {
     "type": "object",
-    "properties": {"text": {"type": "string"}, "id": {"type": ["string", "number", "null"]}},
+    "properties": {
+        "text": {"type": "string"},
+        "id": {"type": ["string", "number", "null"]},
+        "site": {"type": ["string", "null"]},
+    },
     "required": ["text"],
 }
 _LINES = {"schema": {"type": "string", "description": "a JSON object a line"}}

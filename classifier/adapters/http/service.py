@@ -22,8 +22,8 @@ from classifier.adapters.http.answers import Work
 from classifier.adapters.http.requests import answer_of, body_of, kind_of
 from classifier.adapters.http.schema import Cleaned, Labelled, described
 from classifier.corpus.workers import cores
-from classifier.pipeline import Classifier
 from classifier.schema import Policy, PolicyError
+from classifier.setup import Setup
 
 MAX_BODY, CONCURRENCY, TIMEOUT = 8_000_000, 256, 60.0
 _AGAIN = {"Retry-After": "1"}
@@ -36,6 +36,7 @@ class _Choice(BaseModel):
     model_config = ConfigDict(extra="forbid")
     policy: Literal["careful", "balanced", "thorough"] | None = None
     keep: list[str] = []
+    site: str | None = None
 
 
 def _policy(choice: _Choice, usual: Policy) -> Policy:
@@ -48,25 +49,26 @@ def _policy(choice: _Choice, usual: Policy) -> Policy:
 
 def app(
     *,
-    model: str | None = None,
     policy: Policy | None = None,
     max_body: int = MAX_BODY,
     concurrency: int = CONCURRENCY,
     timeout: float = TIMEOUT,
     workers: int | None = None,
+    **setup: Any,
 ) -> FastAPI:
     """The service, for any ASGI server; `http.md` says what it answers. Its processes live from startup to shutdown.
 
-    model: a model folder, the shipped model without one. policy: of requests that name none. max_body:
-    bytes. concurrency: requests at once, waiting ones included. timeout: seconds for a body to arrive,
-    and again for its answer. workers: processes, one a core without it.
+    policy: of requests that name none. max_body: bytes. concurrency: requests at once, waiting ones included.
+    timeout: seconds for a body to arrive, and again for its answer. workers: processes, one a core without it.
+    setup: as of `Setup`: model, limits, language_id, rules, profiles.
     """
     counts = meters.Counts()
     usual = policy or Policy()
+    made = Setup(**setup)
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncIterator[None]:
-        api.state.pool = processes.start(model, workers or cores(), timeout)
+        api.state.pool = processes.start(made, workers or cores(), timeout)
         yield
         processes.close(api.state.pool)
 
@@ -77,7 +79,7 @@ def app(
         counts[meters.IN_FLIGHT] += 1
         try:
             body = await body_of(request, max_body, timeout)
-            work = Work(command, kind, _policy(choice, usual), body)
+            work = Work(command, kind, _policy(choice, usual), body, choice.site)
             answer = await answer_of(request, api.state.pool, work, timeout)
         finally:
             counts[meters.IN_FLIGHT] -= 1
@@ -87,6 +89,7 @@ def app(
         return Response(answer.body, answer.status, media_type="application/x-ndjson" if lines else "application/json")
 
     api = FastAPI(title="boilerplate-classifier", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    api.state.setup = made
     api.add_middleware(meters.metered, counts=counts, paths=_PATHS)
 
     @api.post("/label", **described(Labelled))
@@ -114,13 +117,12 @@ def app(
     return api
 
 
-def serve(host: str = "127.0.0.1", port: int = 8000, *, model: str | None = None, **options: Any) -> None:
+def serve(host: str = "127.0.0.1", port: int = 8000, **options: Any) -> None:
     """Serves until it is told to stop (SIGINT, SIGTERM); answers what it has begun.
 
-    options: as of `app`. Raises ModelError before it listens when the model is refused, and PolicyError when it
-    lacks a kind that the policy names.
+    options: as of `app`. Raises as `Classifier.load` does, before it listens.
     """
-    Classifier.load(model, policy=options.get("policy"))
-    service = app(model=model, **options)
+    service = app(**options)
+    service.state.setup.load(options.get("policy"))
     wait = math.ceil(options.get("timeout", TIMEOUT))
     uvicorn.run(service, host=host, port=port, http="h11", access_log=False, timeout_graceful_shutdown=wait)
