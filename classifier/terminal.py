@@ -13,13 +13,14 @@ from operator import itemgetter
 from classifier.decide import Result
 from classifier.report import apart, body, lines, mark, shares
 from classifier.safe import for_terminal
-from classifier.schema import Explanation, Label, Span
+from classifier.schema import BREAKS, Explanation, Label, Span
 
 # Of the 256 colours, those that can be read on black and on white alike: at least 4.1 to 1 on both.
 COLOURS = {Label.CONTENT: "", Label.PROMO: "38;5;162", Label.LEGAL: "38;5;130", Label.NAVIGATION: "38;5;31"}
 _SHORT = {Label.CONTENT: "content", Label.PROMO: "promo", Label.LEGAL: "legal", Label.NAVIGATION: "nav"}
 _BOLD, _FAINT, _ITALIC, _UNDERLINED, _STRUCK = "1", "2", "3", "4", "9"
 SURE, DOUBTFUL = 0.9, 0.7
+_SPACES = "\t" + BREAKS
 _GUTTER = 14
 _NARROWEST, _WIDEST = 24, 110  # of the text, in columns; longer lines are hard to read
 # What Chinese never begins a line with, nor ends one with.
@@ -86,10 +87,10 @@ Cell = tuple[str, int, bool]
 
 
 def _cells(text: str, span: Span, heavy: Collection[int] = ()) -> Iterator[Cell]:
-    """The characters of a span; controls as escapes, a tab as a space."""
+    """The characters of a span; controls as escapes, a tab and a break between its lines as a space."""
     first, last = body(text, span)
     for at, char in enumerate(text[first:last].rstrip(), first):
-        shown = " " if char == "\t" else for_terminal(char)
+        shown = " " if char in _SPACES else for_terminal(char)
         yield shown, sum(map(_width, shown)), at in heavy
 
 

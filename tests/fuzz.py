@@ -264,11 +264,12 @@ def steps(run: Callable[[bytes], None], data: bytes) -> set[tuple[str, int, int]
 
         return line
 
+    before = sys.gettrace()
     sys.settrace(enter)
     try:
         run(data)
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
     return found
 
 

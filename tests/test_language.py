@@ -4,7 +4,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -146,32 +145,6 @@ def test_hash_seeds_change_nothing():
         for seed in ("0", "1", "4711")
     }
     assert len(answers) == 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a" * 1_000_000,
-        "港" * 1_000_000,
-        "港a" * 300_000,
-        "港 port " * 100_000,
-        "港(a)" * 100_000,
-        "港“port of the sea is here”" * 20_000,
-        "e" + "\u0301" * 100_000 + "港",
-        "港" + "." * 300_000 + "a",
-        "港1" * 300_000,
-        "港a.b" * 100_000,
-        "ß: " * 200_000,
-        "港" + "a-" * 200_000,
-        "港口 https://" + "x." * 200_000,
-        "か港 " * 200_000,
-    ],
-    ids=lambda text: repr(text[:9]),
-)
-def test_a_megabyte_without_a_sentence_takes_time_in_proportion(text):
-    start = time.perf_counter()
-    segment.cut(text)
-    assert time.perf_counter() - start < 20
 
 
 def test_langdetect_itself_is_never_imported():

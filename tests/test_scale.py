@@ -50,6 +50,15 @@ UNITS = {
     "bullets": "• ",
     "kana": "かカ",
     "Arabic": "نص ",
+    "a word of another language": "港 port ",
+    "another language in brackets": "港(a)",
+    "another language in quotation marks": "港“port of the sea is here”",
+    "a character and a digit": "港1",
+    "a character and a name of a file": "港a.b",
+    "a letter of no English word": "ß: ",
+    "hyphens": "a-",
+    "dots": "x.",
+    "kana and Han": "か港 ",
 }
 
 

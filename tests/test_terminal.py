@@ -58,6 +58,10 @@ def test_any_text_fits_and_is_complete(text):
     assert shown.replace("\\x1b", "\x1b").replace("\\u202e", "\u202e") == "".join(text.split())
 
 
+def test_a_break_between_the_lines_of_a_span_is_a_space():
+    assert texts(view("a\n\u202e"))[0] == "a \\u202e"
+
+
 def test_words_are_not_broken_where_they_fit():
     shown = {word for line in texts(view(ENGLISH)) for word in line.split()}
     assert shown == set(ENGLISH.split())
