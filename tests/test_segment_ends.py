@@ -362,6 +362,10 @@ def test_a_long_segment_is_cut_behind_a_blank_or_a_comma(char):
     assert segment._cap(f"abcdef{char}ghijkl", [13], 10) == [7, 13]
 
 
+def test_a_long_segment_is_not_cut_behind_a_letter_while_it_may_go_on():
+    assert segment._cap("abcdefXghijkl", [13], 10) == [10, 13]
+
+
 def test_only_the_segments_that_are_too_long_are_cut_each_from_its_own_start():
     assert segment._cap("abc defghijk lm no", [4, 13, 18], 6) == [4, 10, 13, 18]
     assert segment._cap("abcdefgh ijkl mn", [2, 16], 6) == [2, 8, 14, 16]
@@ -379,6 +383,9 @@ def test_no_segment_is_longer_than_what_its_language_is_counted_in():
 def test_stops_side_by_side_are_one_and_bullets_are_each_their_own():
     assert cut("Was it open?! The pilots say so.") == ["Was it open?! ", "The pilots say so."]
     assert cut("Well... The pilots say so.") == ["Well... ", "The pilots say so."]
+    assert cut("the lines...KEY grows") == ["the lines...", "KEY grows"]
+    assert cut("好。!then") == ["好。!", "then"]
+    assert cut("x.好。好") == ["x.好。", "好"]
     assert cut("One ★ Two ★ Three") == ["One ", "★ Two ", "★ Three"]
     assert cut("好！！好") == ["好！！", "好"]
 
