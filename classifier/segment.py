@@ -268,11 +268,11 @@ def _stop_ends(text: str, start: int, at: int, found: str, end: int) -> bool:
             and len(word) >= 3
             and (closed or word[-2:].islower() or word[-2:].isdigit())
             and text[end + len(opener) : end + len(opener) + 1] != "."
-            and not set("/@") & set(word)
+            and "@" not in word
         )
     if not word or closed:
         return True
-    lower = word.lower().lstrip("\"'“‘(")
+    lower = word.lower().lstrip("'")
     if lower in _TITLES or (len(word) == 1 and word.isupper()):
         return False
     if word.isdigit() and len(word) <= 3 and _opens(text, start, at - len(word)):

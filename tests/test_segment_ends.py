@@ -387,6 +387,7 @@ def test_stops_side_by_side_are_one_and_bullets_are_each_their_own():
     assert cut("好。!then") == ["好。!", "then"]
     assert cut("x.好。好") == ["x.好。", "好"]
     assert cut("One ★ Two ★ Three") == ["One ", "★ Two ", "★ Three"]
+    assert cut("x ★。★x") == ["x ", "★。", "★x"]
     assert cut("好！！好") == ["好！！", "好"]
 
 
