@@ -210,6 +210,7 @@ def test_the_middle_of_a_large_file_is_not_read(tmp_path, place, noticed):
 
 def test_a_fingerprint_stays_what_it_was_so_that_a_run_of_an_older_version_goes_on(tmp_path):
     assert written(tmp_path / "a", b"abc" * 30_000)["ends"] == "2711824bb20861c6"
+    assert written(tmp_path / "a", b"abc")["ends"] == "bbb59da3af939f7a"
 
 
 def test_standard_input_and_what_is_no_file_have_no_fingerprint(tmp_path):
