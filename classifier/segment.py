@@ -100,9 +100,7 @@ def cut_many(texts: Sequence[str], limits: Limits | None = None, language_id: st
 
 def _lines(batch: Points, visible: NDArray[np.int32]) -> NDArray[np.int64]:
     """Ends of lines with the blank lines behind them; blank lines at the top of a document join the first."""
-    at = np.flatnonzero(batch.flags & IS_BREAK)
-    paired = (batch.points[at[:-1]] == ord("\r")) & (batch.points[at[:-1] + 1] == ord("\n"))
-    starts = at[np.append(~paired, True)] + 1
+    starts = np.flatnonzero(batch.flags & IS_BREAK) + 1
     starts = starts[:-1][np.diff(visible[starts]) > 0]
     # A line with something to see ends the one before, if that is of its document.
     first = np.searchsorted(starts, batch.offsets[:-1])
@@ -202,7 +200,7 @@ def _plain_ends(batch: Points, at: NDArray[np.intp]) -> tuple[NDArray[np.bool_],
         key |= np.where(live, points[place] | 0x20, 0).astype(np.uint64) << np.uint64(8 * (back - 1))
     long = letters > _LONGEST_KNOWN
     word = flags[np.maximum(at - letters - 1, 0)] & IS_SPACE != 0
-    english &= long | word & (letters > 1) & ~np.isin(key, _KNOWN_KEYS)
+    english = long | word & (letters > 1) & ~np.isin(key, _KNOWN_KEYS)
     chinese = (flags[at] & IS_STOP != 0) & (points[at] != ord(".")) & (points[at] != ord("…")) & (behind & IS_HAN != 0)
     chinese &= flags[at - 1] & IS_BULLET == 0
     return english | chinese, np.sort(np.concatenate((at[english] + 2, at[chinese] + 1)))
@@ -270,11 +268,11 @@ def _stop_ends(text: str, start: int, at: int, found: str, end: int) -> bool:
             and len(word) >= 3
             and (closed or word[-2:].islower() or word[-2:].isdigit())
             and text[end + len(opener) : end + len(opener) + 1] != "."
-            and not set("/@") & set(word)
+            and "@" not in word
         )
     if not word or closed:
         return True
-    lower = word.lower().lstrip("\"'“‘(")
+    lower = word.lower().lstrip("'")
     if lower in _TITLES or (len(word) == 1 and word.isupper()):
         return False
     if word.isdigit() and len(word) <= 3 and _opens(text, start, at - len(word)):
