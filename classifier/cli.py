@@ -46,9 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except KeyboardInterrupt:
-        resume = ": --resume goes on with it" if getattr(options, "output", None) else ""
-        _say(f"interrupted{resume}")
+        _say(f"interrupted{': --resume goes on with it' if _can_resume(options) else ''}")
         return INTERRUPTED
+
+
+def _can_resume(options: argparse.Namespace) -> bool:
+    """Whether --resume goes on with what was asked for: a run to an output, over files that can be read again."""
+    return "resume" in options and bool(options.output and options.files and "-" not in options.files)
 
 
 def _fail(error: Exception, status: int) -> int:

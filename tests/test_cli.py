@@ -186,6 +186,25 @@ def test_no_workers_at_all_is_wrong_use(jsonl, capsys):
     assert "use 1 or more" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["clean", "in.jsonl", "--output", "out"], "interrupted: --resume goes on with it"),
+        (["clean", "in.jsonl"], "interrupted"),
+        (["clean", "--output", "out"], "interrupted"),
+        (["clean", "-", "--output", "out"], "interrupted"),
+        (["profile", "in.jsonl", "--output", "sites.json"], "interrupted"),
+    ],
+)
+def test_going_on_is_advised_only_where_files_can_be_read_again(monkeypatch, capsys, arguments, said):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli._RUNS, arguments[0], interrupted)
+    assert cli.main(arguments) == cli.INTERRUPTED
+    assert capsys.readouterr().err == f"classifier: {said}\n"
+
+
 def test_a_bar_is_shown_on_a_terminal_and_only_there(tmp_path, jsonl):
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 120))
