@@ -6,7 +6,7 @@ DATA: as for `training.extract`. A model is fitted without any document of the s
 as `training.train --add` adds them, so many of each site at once, one fit a number. Half of a site's documents, drawn by
 chance, give the labels, in an order that does not change, so that more labels include fewer; the other half is measured
 on. Documents that are nearly copies of one before them are left out. Writes OUTPUT.json and OUTPUT.png, which number the
-sites and do not name them, and prints the same.
+sites and do not name them, and prints the same. Units that were picked for being hard teach, and are not measured on.
 """
 
 from __future__ import annotations
@@ -70,9 +70,10 @@ def curve(source: Path, sites: Sequence[str], numbers: Sequence[int], settings: 
     documents = data.annotated(source)
     taught, asked = {}, {}
     for number, site in enumerate(sites, 1):
-        own = without_copies([whole(document) for document in documents if document.site == site])
+        own = without_copies([document for document in documents if document.site == site])
         name = f"site {number} ({language(own)})" if own else site
-        taught[name], asked[name] = halves(own, settings.seed)
+        teach, asked[name] = halves(own, settings.seed)
+        taught[name] = list(map(whole, teach))
         if (there := sum(len(document.units) for document in taught[name])) < numbers[-1]:
             raise InputError(f"half of the documents of {site!r} hold {there} labels: {numbers[-1]} are to be added")
     known = stages.read_known([document for document in documents if document.site not in sites], settings, say)
