@@ -32,7 +32,13 @@ def corpus(tmp_path_factory):
 
 def start(corpus, output):
     command = [sys.executable, "-m", "classifier.cli", "clean", str(corpus), "--output", str(output), "--audit", "--resume"]
-    return subprocess.Popen([*command, "--workers", "2", "--shard-size", "0.3"], stderr=subprocess.PIPE, text=True)
+    command += ["--workers", "2", "--shard-size", "0.3"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
+
+
+def heed_interrupts():
+    """A shell has what it starts in the background ignore SIGINT, and so would the run."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def files(output):
