@@ -239,3 +239,15 @@ def test_a_piece_is_halved_until_it_is_one_record(corpus):
     assert (first.end, second.end) == (None, Place(9))
     assert replace(piece, items=piece.items[:1]).halve() is None
     assert Progress().place == Place()
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "out.parquet"])
+def test_a_file_whose_writing_is_interrupted_leaves_nothing(tmp_path, monkeypatch, name):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    for write in (lambda path: outputs.join([], path), lambda path: outputs.write(path, b"{}")):
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / name)
+        assert not list(tmp_path.iterdir())

@@ -225,27 +225,21 @@ def test_a_scale_or_bias_as_large_as_allowed_is_read(folder, name):
     assert store.load(folder).folder == folder
 
 
-def test_the_weights_of_a_hidden_unit_come_to_what_is_exact_at_most(folder):
-    hidden = zeros("hidden")
-    hidden[ONE_LANGUAGE, :2, :2] = [[1 - HIDDEN_TOTAL, HIDDEN_TOTAL - 1], [1, -1]]
-    forge_arrays(folder, hidden=hidden)
-    assert store.load(folder).model.networks[ONE_LANGUAGE].hidden[0, 0] == 1 - HIDDEN_TOTAL
-    hidden[ONE_LANGUAGE, 2, 1] = 1
-    forge_arrays(folder, hidden=hidden)
-    assert (
-        refusal(folder) == f"{folder}/model.joblib: the weights of a hidden unit come to more than {HIDDEN_TOTAL}, "
-        f"beyond which sums are not exact; {AGAIN}"
-    )
-
-
-def test_the_weights_of_a_label_come_to_what_is_exact_at_most(folder):
-    out = zeros("out")
-    out[ONE_LANGUAGE, :2, :2] = [[1 - TOTAL_OF_A_LABEL, TOTAL_OF_A_LABEL - 1], [1, -1]]
-    forge_arrays(folder, out=out)
-    assert store.load(folder).model.networks[ONE_LANGUAGE].out[0, 0] == 1 - TOTAL_OF_A_LABEL
-    out[ONE_LANGUAGE, 2, 1] = 1
-    forge_arrays(folder, out=out)
-    assert refusal(folder) == f"{folder}/model.joblib: the weights of a label are too large for exact sums; {AGAIN}"
+@pytest.mark.parametrize(
+    ("name", "most", "said"),
+    [
+        ("hidden", HIDDEN_TOTAL, f"hidden unit come to more than {HIDDEN_TOTAL}, beyond which sums are not exact"),
+        ("out", TOTAL_OF_A_LABEL, "label are too large for exact sums"),
+    ],
+)
+def test_the_weights_of_a_unit_or_label_come_to_what_is_exact_at_most(folder, name, most, said):
+    weights = zeros(name)
+    weights[ONE_LANGUAGE, :2, :2] = [[1 - most, most - 1], [1, -1]]
+    forge_arrays(folder, **{name: weights})
+    assert getattr(store.load(folder).model.networks[ONE_LANGUAGE], name)[0, 0] == 1 - most
+    weights[ONE_LANGUAGE, 2, 1] = 1
+    forge_arrays(folder, **{name: weights})
+    assert refusal(folder) == f"{folder}/model.joblib: the weights of a {said}; {AGAIN}"
 
 
 def test_values_that_overflow_are_refused_without_a_warning(folder):

@@ -104,7 +104,7 @@ def curve(source: Path, sites: Sequence[str], numbers: Sequence[int], settings: 
 
 def whole(document: data.Document) -> data.Document:
     """A document whose picked units count like the others: a user gives both."""
-    return replace(document, units=tuple(document.all_units), picked=(), suite="all documents")
+    return replace(document, units=tuple(document.all_units), picked=())
 
 
 def without_copies(documents: Sequence[data.Document]) -> list[data.Document]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from classifier.schema import RunStopped
 
@@ -107,6 +107,9 @@ class Table:
         self._part.abandon()
 
 
+Made = TypeVar("Made", Part, Table)
+
+
 class Mirror:
     """Files below a folder, each named as the document it is made from."""
 
@@ -138,13 +141,12 @@ def join(parts: list[Path], target: Path) -> None:
     if format_of(target.name) == "parquet":
         from classifier.corpus.parquet import packed
 
-        table = Table(target)
-        for part in parts:
-            for rows in packed(part):
-                table.write(rows)
-        table.commit()
+        with _whole(Table(target)) as table:
+            for part in parts:
+                for rows in packed(part):
+                    table.write(rows)
         return
-    with _whole(target) as whole, explained(target):
+    with _whole(Part(target)) as whole, explained(target):
         stream = _compressed(whole.file, target.name)
         for part in parts:
             with part.open("rb") as source:
@@ -166,19 +168,18 @@ def _compressed(file: BinaryIO, name: str) -> BinaryIO:
 
 def write(path: Path, data: bytes) -> None:
     """Writes a whole file in one step."""
-    with _whole(path) as part:
+    with _whole(Part(path)) as part:
         part.write(data)
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Part]:
+def _whole(made: Made) -> Iterator[Made]:
     """A file that has its name at the end, or leaves nothing, also where Ctrl-C ends it."""
-    part = Part(path)
     try:
-        yield part
-        part.commit()
+        yield made
+        made.commit()
     except BaseException:
-        part.abandon()
+        made.abandon()
         raise
 
 
