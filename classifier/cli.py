@@ -352,7 +352,3 @@ _RUNS = {
     "review": _review,
     "info": _info,
 }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

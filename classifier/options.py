@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 
@@ -40,9 +41,20 @@ _COMMANDS = {
 _PROFILE = "learn what repeats on each site and how much of each label it holds, for --profiles"
 
 
+class _Version(argparse.Action):
+    """Says the version when asked: argparse's own action would look it up at every start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from classifier import __version__
+
+        sys.stdout.write(f"classifier {__version__}\n")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command; what is parsed says which in `command`."""
     root = argparse.ArgumentParser(prog="classifier", description=_DESCRIPTION, epilog=_EXIT)
+    root.add_argument("--version", action=_Version, nargs=0, help="the version of the package, and end")
     commands = root.add_subparsers(metavar="COMMAND", required=True)
     for name, what in _COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what, epilog=_EXIT)

@@ -134,6 +134,7 @@ MAY_IMPORT = {
         *"schema options safe pipeline setup report job batch gather sites show review.run adapters.http.service".split(),
         *(f"corpus.{name}" for name in "formats run tally workers".split()),
     },
+    "__main__": {"cli"},
 }
 
 

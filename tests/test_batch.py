@@ -331,7 +331,7 @@ def test_an_output_that_cannot_be_written_says_where(run, tmp_path):
 
 def test_a_disk_that_fills_up_stops_the_run_and_resume_goes_on(run, tmp_path):
     (tmp_path / "in.jsonl").write_bytes(JSONL * 100)
-    command = [sys.executable, "-m", "classifier.cli", "clean", "in.jsonl", "--output", "out", "--shard-size", "0.5"]
+    command = [sys.executable, "-m", "classifier", "clean", "in.jsonl", "--output", "out", "--shard-size", "0.5"]
 
     def small_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -349,7 +349,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_resume_goes_on(run, tmp_path):
 def test_a_full_device_behind_standard_output_is_an_error(tmp_path):
     (tmp_path / "in.jsonl").write_bytes(JSONL)
     with Path("/dev/full").open("wb") as full:
-        command = [sys.executable, "-m", "classifier.cli", "clean", "in.jsonl"]
+        command = [sys.executable, "-m", "classifier", "clean", "in.jsonl"]
         ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert ran.returncode == 4
     assert "cannot write standard output: No space left" in ran.stderr
@@ -373,7 +373,7 @@ def test_options_that_contradict_each_other_are_wrong_use(run, tmp_path, argumen
 
 
 def test_standard_input_is_read_into_an_output_but_not_resumed(tmp_path, cleaned):
-    command = [sys.executable, "-m", "classifier.cli", "clean", "-", "--output", "out.jsonl"]
+    command = [sys.executable, "-m", "classifier", "clean", "-", "--output", "out.jsonl"]
     for pack in (gzip.compress, bytes):
         subprocess.run(command, input=pack(JSONL), cwd=tmp_path, check=True)
         assert [row["text"] for row in records(tmp_path / "out.jsonl")] == cleaned

@@ -4,6 +4,7 @@ import pty
 import subprocess
 import sys
 import termios
+from importlib.metadata import version
 
 import pytest
 
@@ -28,6 +29,12 @@ def run(capfdbinary, *arguments):
     status = cli.main([str(argument) for argument in arguments])
     captured = capfdbinary.readouterr()
     return status, captured.out, captured.err.decode()
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"classifier {version('boilerplate-classifier')}\n")
 
 
 def test_clean_text_writes_exactly_the_clean_text(capfdbinary, tmp_path, clf, flattened):
@@ -67,7 +74,7 @@ def test_standard_input_is_read_as_what_it_holds():
     for text, key in (("Plain text of a page.", None), ('{"body": "Text", "id": 1}\n', "body")):
         arguments = ["clean", "-"] + (["--text-field", key] if key else [])
         ran = subprocess.run(
-            [sys.executable, "-m", "classifier.cli", *arguments], input=text.encode(), capture_output=True, check=True
+            [sys.executable, "-m", "classifier", *arguments], input=text.encode(), capture_output=True, check=True
         )
         assert ran.stdout.decode() == text
 
@@ -161,7 +168,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     file = tmp_path / "in.jsonl"
     file.write_text('{"text": "A line of text."}\n' * 5000, "utf-8")
     ran = subprocess.run(
-        f"{sys.executable} -m classifier.cli label {file} | head -n 1", shell=True, capture_output=True, check=True
+        f"{sys.executable} -m classifier label {file} | head -n 1", shell=True, capture_output=True, check=True
     )
     assert ran.stderr == b""
 
@@ -208,7 +215,7 @@ def test_going_on_is_advised_only_where_files_can_be_read_again(monkeypatch, cap
 def test_a_bar_is_shown_on_a_terminal_and_only_there(tmp_path, jsonl):
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 120))
-    command = [sys.executable, "-m", "classifier.cli", "clean", str(jsonl), "--output", f"{tmp_path}/out.jsonl"]
+    command = [sys.executable, "-m", "classifier", "clean", str(jsonl), "--output", f"{tmp_path}/out.jsonl"]
     ran = subprocess.run(command, stderr=theirs, check=True, stdout=subprocess.PIPE)
     os.close(theirs)
     shown = os.read(ours, 100_000).decode()
@@ -221,7 +228,7 @@ def test_a_bar_is_shown_on_a_terminal_and_only_there(tmp_path, jsonl):
 def test_a_reject_is_named_beside_the_bar(tmp_path):
     (tmp_path / "in.jsonl").write_text("{\n")
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "classifier.cli", "clean", f"{tmp_path}/in.jsonl"]
+    command = [sys.executable, "-m", "classifier", "clean", f"{tmp_path}/in.jsonl"]
     subprocess.run(command, stderr=theirs, check=False, stdout=subprocess.PIPE)
     os.close(theirs)
     assert "set aside: " in os.read(ours, 100_000).decode()
@@ -235,7 +242,7 @@ def on_a_terminal(*arguments):
     """What a command writes to a terminal that is both its outputs."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 400))
-    subprocess.run([sys.executable, "-m", "classifier.cli", *arguments], stdout=theirs, stderr=theirs, check=False)
+    subprocess.run([sys.executable, "-m", "classifier", *arguments], stdout=theirs, stderr=theirs, check=False)
     os.close(theirs)
     return os.read(ours, 100_000).decode()
 

@@ -320,7 +320,7 @@ def test_the_command_serves_with_the_policy_and_the_rules_that_it_is_given(tide)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "classifier.cli", "serve", "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-m", "classifier", "serve", "--port", str(port), "--workers", "1"]
     keep = [part for label in ("promo", "legal", "navigation") for part in ("--keep", label)]
     rules = [part for name, file in tide.files.items() for part in (f"--{name}", file)]
     with subprocess.Popen([*command, *keep, *rules], stderr=subprocess.DEVNULL) as process:

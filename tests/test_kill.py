@@ -31,7 +31,7 @@ def corpus(tmp_path_factory):
 
 
 def start(corpus, output):
-    command = [sys.executable, "-m", "classifier.cli", "clean", str(corpus), "--output", str(output), "--audit", "--resume"]
+    command = [sys.executable, "-m", "classifier", "clean", str(corpus), "--output", str(output), "--audit", "--resume"]
     command += ["--workers", "2", "--shard-size", "0.3"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
 

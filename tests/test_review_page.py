@@ -62,7 +62,7 @@ def command(corpus, number=12, *options):
         str(number),
         *options,
     ]
-    process = subprocess.Popen([sys.executable, "-m", "classifier.cli", *arguments], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", "classifier", *arguments], stderr=subprocess.PIPE, text=True)
     try:
         address = next(found[0] for line in process.stderr if (found := re.search(r"http://\S+/", line)))
         yield process, address

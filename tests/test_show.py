@@ -83,7 +83,7 @@ def test_a_page_of_nothing_is_not_written(capfdbinary, tmp_path):
 
 
 def test_standard_input_is_shown_without_colour_where_nobody_watches():
-    command = [sys.executable, "-m", "classifier.cli", "show", "-"]
+    command = [sys.executable, "-m", "classifier", "show", "-"]
     ran = subprocess.run(command, input=AD.encode(), capture_output=True, check=True)
     assert b"Subscribe" in ran.stdout
     assert b"\x1b" not in ran.stdout
@@ -95,7 +95,7 @@ def test_a_terminal_is_shown_colours(tmp_path):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)
-    subprocess.run([sys.executable, "-m", "classifier.cli", "show", str(file)], stdout=theirs, env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "classifier", "show", str(file)], stdout=theirs, env=environment, check=True)
     os.close(theirs)
     shown = os.read(ours, 100_000)
     os.close(ours)

@@ -213,7 +213,7 @@ def _slow(corpus: Corpus) -> Tasks:
 
 def _around(corpus: Corpus) -> dict[str, float]:
     """Ratios of whole processes: start, workers and memory."""
-    python, own = [sys.executable, "-c"], [sys.executable, "-m", "classifier.cli", "clean"]
+    python, own = [sys.executable, "-c"], [sys.executable, "-m", "classifier", "clean"]
     with tempfile.TemporaryDirectory() as folder:
         small, large = Path(folder) / "small.txt", Path(folder) / "large.jsonl"
         small.write_text(corpus.texts[0][:5000], "utf-8", "surrogatepass")

@@ -158,7 +158,7 @@ def _spans(home: Path) -> dict[str, Any]:
 
 def _routes() -> dict[str, tuple[str, Callable[[Path], object]]]:
     """Name to the module that it needs, and what does it in a folder."""
-    label = ["-m", "classifier.cli", "label", "pages.jsonl", "--output"]
+    label = ["-m", "classifier", "label", "pages.jsonl", "--output"]
     routes: dict[str, tuple[str, Callable[[Path], object]]] = {
         "command line, one worker": ("classifier", lambda home: _run(home, [*label, "labels.jsonl", "--workers", "1"])),
         "command line, two workers": ("classifier", lambda home: _run(home, [*label, "labels.jsonl", "--workers", "2"])),

@@ -93,7 +93,7 @@ def _make(corpus: Path, files: Sequence[Path], size: float) -> float:
 
 def _compare(classifier: Classifier, corpus: Path, text: float, workers: int) -> dict[str, float]:
     output = corpus.with_suffix("")
-    command = [sys.executable, "-m", "classifier.cli", "clean", str(corpus), "--output", f"{output}/"]
+    command = [sys.executable, "-m", "classifier", "clean", str(corpus), "--output", f"{output}/"]
     before = _library(classifier, corpus)
     start = time.perf_counter()
     with subprocess.Popen([*command, "--workers", str(workers)]) as process:
