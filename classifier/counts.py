@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 
 from classifier import sites
 from classifier.corpus.formats import Record
 from classifier.corpus.tally import SAMPLES, Tally
-from classifier.decide import Result
-from classifier.schema import LABELS, LANGUAGES, Decider
+from classifier.decide import Mark, Result
+from classifier.schema import LABELS, LANGUAGES
 from classifier.sites import Profiles
 
 # Decisions so near their threshold are sampled for the report.
@@ -19,6 +20,8 @@ _NEAR = 0.1
 # Removed text is counted, and sampled, by so many characters of its beginning.
 _SHOWN = 200
 _NONE = "none"
+# What the counts of a label in a language are called.
+_CELLS = [[f"{label} {language}" for language in LANGUAGES] for label in LABELS]
 
 
 def language(result: Result) -> str:
@@ -38,22 +41,23 @@ def add(
     for record, result, why in zip(records, results, reasons, strict=True):
         main = language(result)
         tally.documents += 1
-        tally.unread += any(span.decided_by is Decider.LIMIT for span in result.spans)
+        spans = result.columns
+        tally.unread += bool((spans.marks & Mark.UNREAD).any())
         tally.texts[main] = tally.texts.get(main, 0) + 1
         tally.dropped += dropping and bool(why)
         for reason in why:
             tally.verdicts[reason] = tally.verdicts.get(reason, 0) + 1
-        gone = [] if dropping else [span for span in result.spans if not span.kept]
-        removed = sum(span.end - span.start for span in gone) if not (dropping and why) else len(result.text)
+        gone = np.flatnonzero(~spans.kept & (not dropping))
+        removed = int((spans.end - spans.start)[gone].sum()) if not (dropping and why) else len(result.text)
         tally.characters += len(result.text)
         tally.removed += removed
         row = tally.sites.setdefault(record.site or _NONE, [0, 0, 0])
         row[0] += 1
         row[1] += len(result.text)
         row[2] += removed
-        for span in gone:
-            tally.parts.setdefault(f"{span.label} {span.language}", [0, 0, 0])[2] += span.end - span.start
-            if piece := result.text[span.start : span.end].strip()[:_SHOWN]:
+        for start, end, label, of in zip(*(column[gone].tolist() for column in spans[:4]), strict=True):
+            tally.parts.setdefault(_CELLS[label][of], [0, 0, 0])[2] += end - start
+            if piece := result.text[start:end].strip()[:_SHOWN]:
                 tally.strings[piece] = tally.strings.get(piece, 0) + 1
         for span in result.spans if result.kinds else ():
             if span.kind:
@@ -61,12 +65,10 @@ def add(
                 row[0] += 1
                 row[1] += span.end - span.start
                 row[2] += (span.end - span.start) * (not dropping and not span.kept)
-        if not dropping:
-            _sample(tally, record, result)
     tally.written = tally.documents - tally.dropped
     _segments(tally, results)
-    tally.samples.sort(key=lambda sample: int(sample[0]))
-    del tally.samples[SAMPLES:]
+    if not dropping:
+        _sample(tally, records, results)
 
 
 def add_rules(tally: Tally, results: Sequence[Result]) -> None:
@@ -97,15 +99,21 @@ def _segments(tally: Tally, results: Sequence[Result]) -> None:
             numbers += np.bincount(cell, minlength=cells)
             sizes += np.bincount(cell, np.diff([0, *result.segments.ends]), minlength=cells)
     for cell in np.flatnonzero(numbers).tolist():
-        row = tally.parts.setdefault(f"{LABELS[cell // len(LANGUAGES)]} {LANGUAGES[cell % len(LANGUAGES)]}", [0, 0, 0])
+        row = tally.parts.setdefault(_CELLS[cell // len(LANGUAGES)][cell % len(LANGUAGES)], [0, 0, 0])
         row[0] += int(numbers[cell])
         row[1] += int(sizes[cell])
 
 
-def _sample(tally: Tally, record: Record, result: Result) -> None:
+def _sample(tally: Tally, records: Sequence[Record], results: Sequence[Result]) -> None:
     """Decisions near their threshold, with a hash of their place: the lowest hashes of all are a random sample."""
-    for start, end, label, removal, margin in result.near_threshold(_NEAR):
-        place = zlib.crc32(f"{record.source}:{record.line}:{start}".encode("utf-8", "backslashreplace"))
+    near = []
+    for record, result in zip(records, results, strict=True):
+        document = zlib.crc32(f"{record.source}:{record.line}:".encode("utf-8", "backslashreplace"))
+        near += [
+            (zlib.crc32(b"%d" % decision[0], document), record, result, decision) for decision in result.near_threshold(_NEAR)
+        ]
+    near.sort(key=itemgetter(0))
+    for place, record, result, (start, end, label, removal, margin) in near[:SAMPLES]:
         shown = {
             "file": record.source,
             "line": record.line,
@@ -118,3 +126,5 @@ def _sample(tally: Tally, record: Record, result: Result) -> None:
             "text": result.text[start:end].strip()[:_SHOWN],
         }
         tally.samples.append([place, shown])
+    tally.samples.sort(key=itemgetter(0))
+    del tally.samples[SAMPLES:]

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from functools import cached_property
-from itertools import groupby
-from typing import NamedTuple, TypeVar
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,17 +113,26 @@ class Result:
         when any of the paragraph is: an advertisement taken from the end of a line must not
         join that line to the next.
         """
-        return tuple(span for line in self._lines for span in line)
+        names = [None, *(kind.name for kind in self.kinds)]
+        return tuple(
+            Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks], names[kind])
+            for start, end, label, language, sure, kept, marks, kind, _ in zip(*(c.tolist() for c in self.columns), strict=True)
+        )
 
     @cached_property
     def paragraphs(self) -> tuple[Span, ...]:
         """One span a paragraph: label and language of most of its characters, kept if most is."""
-        return tuple(_merge(self._sized(line)) for line in self._lines)
+        edges = [*_changes(self.columns.paragraph).tolist(), len(self.spans)]
+        lines = (self.spans[a:b] for a, b in pairwise(edges))
+        return tuple(line[0] if len(line) == 1 else _merge(self._sized(line)) for line in lines)
 
     @cached_property
     def clean_text(self) -> str:
         """What the policy keeps: the kept spans, joined."""
-        return "".join(self.text[span.start : span.end] for span in self.spans if span.kept)
+        first = _changes(self.columns.kept)
+        edges = [*self.columns.start[first].tolist(), len(self.text)]
+        runs = zip(pairwise(edges), self.columns.kept[first].tolist(), strict=True)
+        return "".join(self.text[start:end] for (start, end), keep in runs if keep)
 
     @cached_property
     def quality(self) -> Quality:
@@ -204,10 +213,9 @@ class Result:
         if runs is None:
             return []
         margin = runs.removal - runs.limit
-        return [
-            (int(runs.start[i]), int(runs.end[i]), LABELS[runs.label[i]], float(runs.removal[i]), float(margin[i]))
-            for i in np.flatnonzero(np.abs(margin) < distance).tolist()
-        ]
+        near = np.abs(margin) < distance
+        columns = (column[near].tolist() for column in (runs.start, runs.end, runs.label, runs.removal, margin))
+        return [(start, end, LABELS[label], removal, above) for start, end, label, removal, above in zip(*columns, strict=True)]
 
     @property
     def labelled(self) -> tuple[str, Segments]:
@@ -224,10 +232,10 @@ class Result:
 
     def _sized(self, spans: Iterable[Span]) -> list[tuple[Span, int]]:
         """Spans, each with how many of its characters are seen and no white space."""
-        return [(span, sum(map(len, self._shown(span).split()))) for span in spans]
+        return [(span, sum(map(len, self._shown(span.start, span.end).split()))) for span in spans]
 
-    def _shown(self, span: Span) -> str:
-        return self.seen.between(span.start, span.end) if self.seen else self.text[span.start : span.end]
+    def _shown(self, start: int, end: int) -> str:
+        return self.seen.between(start, end) if self.seen else self.text[start:end]
 
     @cached_property
     def _runs(self) -> _Runs | None:
@@ -317,39 +325,73 @@ class Result:
         return out
 
     @cached_property
-    def _lines(self) -> tuple[tuple[Span, ...], ...]:
-        """The spans, a tuple a paragraph."""
+    def columns(self) -> Columns:
+        """The spans as arrays: what they hold without an object a span."""
         runs = self._runs
         if runs is None:
-            return ()
+            return _NO_SPANS
         keep = runs.removal < runs.limit
         marks = np.where(~keep & (runs.removal < runs.alone), runs.marks | Mark.REPEATED, runs.marks)
-        columns = (*runs[:5], keep, marks, runs.kind, runs.paragraph)
-        names = [None, *(kind.name for kind in self.kinds)]
-        lines: list[list[Span]] = []
-        line = -1
-        for start, end, label, language, sure, kept, marks, kind, paragraph in zip(*(c.tolist() for c in columns), strict=True):
-            span = Span(start, end, LABELS[label], LANGUAGES[language], sure, kept, _DECIDERS[marks], names[kind])
-            if paragraph == line:
-                lines[-1].append(span)
-            else:
-                lines.append([span])
-                line = paragraph
-        return tuple(self._closed(line) for line in lines)
+        found = Columns(*runs[:5], keep, marks, runs.kind, runs.paragraph)
+        first = _changes(runs.paragraph)
+        last = np.append(first[1:], runs.paragraph.size) - 1
+        mixed = (last > first) & (runs.label[last] != CONTENT)
+        return self._closed(found, first[mixed].tolist(), last[mixed].tolist())
 
-    def _closed(self, line: list[Span]) -> tuple[Span, ...]:
-        """Gives the line break of a mixed paragraph a span of its own where its end is boilerplate."""
-        last = line[-1]
-        if len(line) == 1 or last.label is Label.CONTENT:
-            return tuple(line)
-        shown = self._shown(last)
+    def _closed(self, found: Columns, first: list[int], last: list[int]) -> Columns:
+        """Gives the line break of a mixed paragraph a span of its own where its end is boilerplate.
+
+        first, last: spans of each paragraph that has several, the last of them boilerplate.
+        """
+        closing = []
+        for opens, closes in zip(first, last, strict=True):
+            end = self._break(int(found.start[closes]), int(found.end[closes]))
+            if end is not None:
+                line = range(opens, closes + 1)
+                like = min(line, key=lambda span: (found.label[span], -found.confidence[span]))
+                closing.append((closes, like, end, found.kept[line].any()))
+        if not closing:
+            return found
+        spans, best, ends, kept = map(list, zip(*closing, strict=True))
+        places = np.array(spans) + 1
+        order = np.insert(np.arange(found.start.size), places, best)
+        own = places + np.arange(len(closing))
+        out = Columns._make(column[order] for column in found)
+        out.end[own] = found.end[spans]
+        out.end[own - 1] = out.start[own] = ends
+        out.kept[own] = kept
+        return out
+
+    def _break(self, start: int, end: int) -> int | None:
+        """Where the line break begins that closes a stretch of the text; None where there is none, or nothing else."""
+        shown = self._shown(start, end)
         size = len(shown.rstrip())
         if size in (0, len(shown)) or not shown[size:].strip(" \t\u3000\xa0"):
-            return tuple(line)
-        end = self.seen.behind(last.start, size) if self.seen else last.start + size
-        best = min(line, key=lambda span: (LABELS.index(span.label), -span.confidence))
-        kept = any(span.kept for span in line)
-        return (*line[:-1], replace(last, end=end), replace(best, start=end, end=last.end, kept=kept))
+            return None
+        return self.seen.behind(start, size) if self.seen else start + size
+
+
+class Columns(NamedTuple):
+    """The spans of a result as arrays, a row a span, in the order in which they tile the text.
+
+    start, end: code points. label, language: indexes into the labels and languages. confidence, kept: as in `Span`.
+    marks: as in `Mark`, REPEATED where that decided. kind: which of the result's kinds, counted from 1, 0 for none.
+    paragraph: its number.
+    """
+
+    start: NDArray[np.intp]
+    end: NDArray[np.intp]
+    label: NDArray[np.intp]
+    language: NDArray[np.intp]
+    confidence: NDArray[np.float64]
+    kept: NDArray[np.bool_]
+    marks: NDArray[np.uint8]
+    kind: NDArray[np.intp]
+    paragraph: NDArray[np.intp]
+
+
+_NO = np.zeros(0, np.intp)
+_NO_SPANS = Columns(_NO, _NO, _NO, _NO, np.zeros(0), np.zeros(0, np.bool_), np.zeros(0, np.uint8), _NO, _NO)
 
 
 class _Runs(NamedTuple):
@@ -385,9 +427,9 @@ _DECIDERS = tuple(
 )
 
 
-def _changes(key: NDArray[np.int64]) -> NDArray[np.intp]:
+def _changes(key: NDArray[Any]) -> NDArray[np.intp]:
     """Where runs of one key begin."""
-    return np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+    return np.flatnonzero(np.concatenate((key[:1] == key[:1], key[1:] != key[:-1])))
 
 
 def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDArray[np.intp]) -> NDArray[np.int64]:

@@ -245,7 +245,9 @@ def _labels(form: str, records: Sequence[Record], results: Sequence[Result]) -> 
 
 def _audit(record: Record, result: Result) -> dict[str, Any]:
     """What was removed from a record: `restore` puts it back. And start, end and number of the rules that decided."""
-    removed = [[span.start, result.text[span.start : span.end]] for span in result.spans if not span.kept]
+    spans = result.columns
+    gone = zip(spans.start[~spans.kept].tolist(), spans.end[~spans.kept].tolist(), strict=True)
+    removed = [[start, result.text[start:end]] for start, end in gone]
     ruled = {"rules": [list(stretch) for stretch in result.ruled]} if result.ruled else {}
     return {"id": record.id, "file": record.source, "line": record.line, "removed": removed, **ruled}
 

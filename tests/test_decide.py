@@ -41,6 +41,18 @@ def test_neighbours_of_one_label_and_language_are_one_span():
     assert [(span.end, span.language) for span in result.spans] == [(10, "en"), (12, "zh")]
 
 
+def test_the_columns_are_the_spans():
+    result = make([("One. ", 0, 0, CONTENT), ("Buy!\n", 0, 0, PROMO), ("二。", 1, 1, CONTENT), ("©", 1, 0, LEGAL)])
+    columns = result.columns
+    spans = [(s.start, s.end, LABELS.index(s.label), LANGUAGES.index(s.language), s.confidence, s.kept) for s in result.spans]
+    assert list(zip(*(column.tolist() for column in columns[:6]), strict=True)) == spans
+    assert columns.paragraph.tolist() == [0, 0, 0, 1, 1]
+
+
+def test_a_text_without_characters_has_no_row_in_any_column(clf):
+    assert [column.size for column in clf.label("").columns] == [0] * 9
+
+
 def test_a_span_never_leaves_its_paragraph():
     result = make([("One.\n", 0, 0, CONTENT), ("Two.", 1, 0, CONTENT)])
     assert [span.end for span in result.spans] == [5, 9]
