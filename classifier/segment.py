@@ -73,7 +73,7 @@ def cut(text: str, limits: Limits | None = None, language_id: str = "exact") -> 
 def cut_many(texts: Sequence[str], limits: Limits | None = None, language_id: str = "exact") -> list[Segments]:
     """`cut` for each document of a batch, in less time."""
     batch = points.read(texts)
-    read = language.scripts_of(batch)
+    read = language.read(batch)
     longest = min((limits or Limits()).segment_characters, language.LONGEST)
     visible = np.zeros(batch.flags.size + 1, np.int32)  # characters before each place that are no white space
     np.cumsum(batch.flags & IS_SPACE == 0, out=visible[1:])

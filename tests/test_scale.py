@@ -109,7 +109,7 @@ def test_each_stage_that_looks_at_characters_takes_time_as_the_text_grows(name):
     def cut(text):
         batch = points.read([text])
         seams.seams(batch)
-        language.scripts_of(batch)
+        language.read(batch)
 
     small, large = ((UNITS[name] * size)[:size] for size in (50_000, 400_000))
     for work in (lambda text: disguise.read([text]), cut):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from classifier import points
 from classifier.language import grammar, han, mixed, scripts, tokens
 from classifier.language.profiles import detect, english_probability
-from classifier.language.scripts import ENGLISH_SET, FOREIGN_SET, LANE, Counts, Letters
+from classifier.language.scripts import LANE, Counts, Read
 from classifier.language.tokens import KANA_SHARE
 from classifier.schema import BREAKS, LANGUAGES, Language
 
@@ -47,11 +48,9 @@ STRONG_PAGE = 0.8
 # 1,000 give the same.
 MAX_KANJI = 100
 
-_CLOSING = re.compile(r"[”’」』\"]")
-_LABELLED = re.compile(r":\s+[\"“„«]?(?=[A-Z\xc0-\xde])")
+_CLOSING, _BREAKS = (np.array(list(map(ord, chars))) for chars in ('”’」』"', BREAKS))
 _WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U00033fff]+")
-_NAME = re.compile(r"\w+")
 _ACCENT = re.compile(r"(?:(?<![^\W\d_])[a-z]|\A\W*)[^\W\d_]*[\xc0-\u024f\u1e00-\u1eff]")
 _FULL_WIDTH = re.compile("[：，、。！？（）《》]")
 _ADDRESSED = re.compile(r"://|www\.|\.(?:com|org|net|cn|io|edu|gov)\b")
@@ -61,200 +60,163 @@ _ADDRESS = re.compile(
 )
 
 
-def switches(line: str, ends: list[int]) -> list[int]:
-    """The ends of a line's sentences, and where a sentence changes its language for good.
-
-    line: one paragraph; ends: of its sentences, ascending, the last at its end. Returns ends
-    of pieces, ascending, the last at its end, every piece but a blank line's with visible
-    text. An end behind a closing quotation mark moves before it when the quotation is in
-    another language than the sentence that quotes.
-    """
-    far = not line.isascii() and tokens.may_switch(line)
-    if not far and ": " not in line:
-        return ends
-    out: list[int] = []
-    start = 0
-    for end in ends:
-        piece = line[start:end]
-        cuts: list[int] = []
-        tail = False
-        if far and tokens.may_switch(piece):
-            found = mixed.runs(piece)
-            cuts = [start + run.end for run in found[:-1]]
-            tail = len(found) > 1 and not any(c.isalnum() for c in line[cuts[-1] : end])
-        elif far and _is_glued_name(line, start, end):
-            start = end
-            continue
-        elif ": " in piece:
-            cuts = [start + at for at in _labelled(piece)]
-        begin = out[-1] if out else 0
-        seen = start + len(piece.rstrip())
-        for at in cuts:
-            if at < seen and line[begin:at].strip():
-                out.append(at)
-                begin = at
-        if not tail or end == len(line):
-            out.append(end)
-        start = end
-    return out
-
-
-def may_switch(batch: points.Points, read: Read, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """For which lines `switches()` may change the ends: a quick look that says no to most.
-
-    starts, stops: of each line in the batch, ascending; none is empty.
-    """
-    has = scripts.marks(read.letters, starts, stops)
-    east, latin = has & scripts.HAS_EAST != 0, has & scripts.HAS_LATIN != 0
-    far = east & (has & (scripts.HAS_LATIN | scripts.HAS_KANA | scripts.IS_REST | scripts.IS_BAR) != 0)
-    far |= latin & (has & scripts.IS_REST != 0)
-    colons = np.flatnonzero((batch.points[:-1] == ord(":")) & (batch.points[1:] == ord(" ")))
-    foreign = read.letters.starts[read.letters.foreign]
-    several = [np.searchsorted(at, stops) > np.searchsorted(at, starts) for at in (colons, foreign)]
-    result: NDArray[np.bool_] = far | several[0] & several[1]
-    return result
-
-
-def _is_glued_name(line: str, start: int, end: int) -> bool:
-    """Is this "sentence" one Latin word glued to the Chinese behind it: the name it begins with?"""
-    return end < len(line) and _NAME.fullmatch(line, start, end) is not None and _HAN.match(line, end) is not None
-
-
-def _labelled(sentence: str) -> list[int]:
-    """Where a quotation in another Latin language follows a colon: "…in German: Wir …"."""
-    cuts = []
-    for match in _LABELLED.finditer(sentence):
-        before = _WORD.findall(sentence[max(0, match.start() - 200) : match.start()])
-        after = _WORD.findall(sentence[match.end() : match.end() + 200])
-        if len(after) >= 4 and len(before) >= 2 and _english(before) > 0 > _english(after):
-            cuts.append(match.end())
-    return cuts
-
-
-def _english(words: list[str]) -> int:
-    lower = [words[0].lower(), *words[1:]]
-    return sum(word in ENGLISH_SET for word in lower) - sum(word in FOREIGN_SET for word in lower)
-
-
 def routes(texts: Sequence[str], ends: Sequence[Sequence[int]], read: Read | None = None) -> list[list[int]]:
     """The language path of every segment of each document.
 
     texts: documents; ends: where each segment of each ends, ascending, the last at its end; read:
-    `scripts_of()` their batch, if it is there already. Returns an index into `LANGUAGES`
+    `scripts.read()` of their batch, if it is there already. Returns an index into `LANGUAGES`
     for each segment. A segment without letters takes the path of most of its document; a
     document without letters is `other`.
     """
-    letters, offsets = read or scripts_of(points.read(texts))
-    stops = points.in_batch(offsets, ends)
+    batch = read or scripts.read(points.read(texts))
+    stops = points.in_batch(batch.offsets, ends)
     if not stops.size:
         return [[] for _ in texts]
-    starts = points.starts_of(offsets, stops)
-    c = scripts.count(letters, starts, stops)
-    accented = scripts.marks(letters, starts, stops) & scripts.IS_ACCENT != 0
-    weight = c.latin + HAN_WEIGHT * (c.han + c.kana) + 2 * c.hangul + c.foreign
-    route = _by_script(c)
-    out: list[list[int]] = []
-    at = 0
-    for text, own in zip(texts, ends, strict=True):
-        mine = slice(at, at + len(own))
-        at += len(own)
-        if own:
-            counts = Counts(*(column[mine] for column in c))
-            _document(text, own, counts, weight[mine], accented[mine], route[mine])
-        out.append(route[mine].tolist())
-    return out
-
-
-class Read(NamedTuple):
-    """The letters of a batch of documents, and where each document starts in them."""
-
-    letters: Letters
-    offsets: NDArray[np.int64]
-
-
-def scripts_of(batch: points.Points) -> Read:
-    """Scripts and function words of a batch, for `routes()` and `switches()`."""
-    return Read(scripts.read(batch.points), batch.offsets)
-
-
-def _by_script(c: Counts) -> NDArray[np.int64]:
-    """The path of each segment as far as its script tells; -1 where it does not."""
-    east = c.han + c.kana
-    route = np.full(east.size, -1)
-    route[east > 0] = ZH
-    route[c.kana > KANA_SHARE * east] = OTHER
-    return route
-
-
-def _document(
-    text: str, ends: Sequence[int], c: Counts, weight: NDArray[np.int64], accented: NDArray[np.bool_], route: NDArray[np.int64]
-) -> None:
-    """Decides what script alone left open in one document; changes `route`."""
-    east = c.han + c.kana
-    if east.any() or c.hangul.any() or c.foreign.any():
-        kanji = np.flatnonzero((c.kana == 0) & (c.han > 0)).tolist() if _may_be_japanese(text, c) else []
-        for i in kanji:
-            if not grammar.is_chinese("".join(_HAN.findall(text[ends[i - 1] if i else 0 : ends[i]]))):
-                route[i] = OTHER
-        route[(c.hangul + c.foreign > 0) & (2 * c.hangul + c.foreign > c.latin + HAN_WEIGHT * east)] = OTHER
-        several = (c.latin > 0).astype(int) + (c.han > 0) + (c.kana > 0) + (c.hangul + c.foreign > 0) > 1
-        # With fewer letters than Han characters a sentence is Chinese without a closer look.
-        several &= (c.latin > c.han) | (c.kana + c.hangul + c.foreign > 0)
-        for i in np.flatnonzero(several).tolist():
-            route[i] = _mixed_route(text[ends[i - 1] if i else 0 : ends[i]])
-    unread = np.flatnonzero(route < 0)
-    if not unread.size:
-        return
-    if any(mark in text for mark in _ADDRESSED_MARKS) and _ADDRESSED.search(text):
-        for i in unread.tolist():
-            if _ADDRESS.match(text, ends[i - 1] if i else 0, ends[i]):
-                weight[i] = c.latin[i] = 0
-    if not text.isascii() and ((route == ZH).any() or _FULL_WIDTH.search(text)):
-        _join_fragments(text, ends, c, route)
+    pieces = _pieces(texts, batch, stops)
+    c = pieces.counts
+    route = np.full(stops.size, -1)
+    route[c.han + c.kana > 0] = ZH
+    route[c.kana > KANA_SHARE * (c.han + c.kana)] = OTHER
+    _by_script(pieces, route)
+    # An address says nothing of the language around it.
+    addressed = [i for i in np.flatnonzero(_in_addressed(pieces) & (route < 0)).tolist() if _ADDRESS.match(*pieces.place(i))]
+    c.latin[addressed] = 0
+    _join_fragments(pieces, route)
     latin = np.flatnonzero((route < 0) & (c.latin > 0))
-    if latin.size:
-        route[latin] = _latin_routes(text, ends, c, accented, latin)
-    share = np.bincount(route[route >= 0], weight[route >= 0], minlength=3)
-    page = int(share.argmax()) if share.any() else OTHER
-    if (route < 0).all():
-        route[:] = page
-    for i in np.flatnonzero(route < 0).tolist():
-        # A closing quotation mark belongs to who opened it.
-        closing = i > 1 and _CLOSING.match(text, ends[i - 1])
-        route[i] = route[i - 2] if closing else [*_line_mates(text, ends, route, i), page][0]
+    route[latin] = _latin_routes(pieces, latin)
+    weight = c.latin + HAN_WEIGHT * (c.han + c.kana) + 2 * c.hangul + c.foreign
+    weight[addressed] = 0
+    _by_surroundings(pieces, weight, route)
+    edges = np.searchsorted(pieces.owner, np.arange(len(texts) + 1)).tolist()
+    found = route.tolist()
+    return [found[a:b] for a, b in pairwise(edges)]
 
 
-def _join_fragments(text: str, ends: Sequence[int], c: Counts, route: NDArray[np.int64]) -> None:
+class _Pieces(NamedTuple):
+    """The segments of a batch of documents, a row a segment.
+
+    owner: the number of its document; starts, stops: its offsets there; first, last: whether it opens or closes a line;
+    letter: its first code point. accented: whether it holds a letter with a diacritic.
+    """
+
+    texts: Sequence[str]
+    counts: Counts
+    owner: NDArray[np.intp]
+    starts: list[int]
+    stops: list[int]
+    first: NDArray[np.bool_]
+    last: NDArray[np.bool_]
+    letter: NDArray[np.uint32]
+    accented: NDArray[np.bool_]
+
+    def place(self, row: int) -> tuple[str, int, int]:
+        """Its document, and where it lies there."""
+        return self.texts[self.owner[row]], self.starts[row], self.stops[row]
+
+    def text(self, row: int) -> str:
+        text, start, stop = self.place(row)
+        return text[start:stop]
+
+    def of(self, document: int) -> slice:
+        """The rows of a document."""
+        return slice(*np.searchsorted(self.owner, [document, document + 1]).tolist())
+
+    def total(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The sum over each document."""
+        return np.bincount(self.owner, values, len(self.texts)).astype(np.int64)
+
+
+def _pieces(texts: Sequence[str], batch: Read, stops: NDArray[np.int64]) -> _Pieces:
+    starts = points.starts_of(batch.offsets, stops)
+    owner = np.searchsorted(batch.offsets, stops) - 1
+    shift = batch.offsets[owner]
+    last = np.isin(batch.points[stops - 1], _BREAKS)
+    last[:-1] |= owner[1:] != owner[:-1]
+    last[-1] = True
+    return _Pieces(
+        texts,
+        scripts.count(batch.letters, starts, stops),
+        owner,
+        (starts - shift).tolist(),
+        (stops - shift).tolist(),
+        np.concatenate(([True], last[:-1])),
+        last,
+        batch.points[starts],
+        scripts.marks(batch.letters, starts, stops) & scripts.IS_ACCENT != 0,
+    )
+
+
+def _by_script(pieces: _Pieces, route: NDArray[np.int64]) -> None:
+    """Decides what holds letters of several scripts, or Han that may be Japanese; changes `route`."""
+    c = pieces.counts
+    kana, han = pieces.total(c.kana), pieces.total(c.han)
+    # Text in Han alone can be Japanese on a page with kana; without any, only a short page is asked.
+    japanese = np.where(kana > 0, kana > KANA_SHARE * (kana + han), (han > 0) & (han <= MAX_KANJI))
+    for document in np.flatnonzero(japanese).tolist():
+        if not kana[document] and not grammar.is_japanese("".join(_HAN.findall(pieces.texts[document]))):
+            continue
+        rows = pieces.of(document)
+        for i in (rows.start + np.flatnonzero((c.kana[rows] == 0) & (c.han[rows] > 0))).tolist():
+            if not grammar.is_chinese("".join(_HAN.findall(pieces.text(i)))):
+                route[i] = OTHER
+    others = c.hangul + c.foreign
+    route[(others > 0) & (2 * c.hangul + c.foreign > c.latin + HAN_WEIGHT * (c.han + c.kana))] = OTHER
+    several = (c.latin > 0).astype(int) + (c.han > 0) + (c.kana > 0) + (others > 0) > 1
+    # With fewer letters than Han characters a sentence is Chinese without a closer look.
+    several &= (c.latin > c.han) | (c.kana + others > 0)
+    for i in np.flatnonzero(several).tolist():
+        route[i] = _mixed_route(pieces.text(i))
+
+
+def _in_addressed(pieces: _Pieces) -> NDArray[np.bool_]:
+    """Which segments are of a document that holds addresses."""
+    holds = [any(mark in text for mark in _ADDRESSED_MARKS) and _ADDRESSED.search(text) is not None for text in pieces.texts]
+    return np.array(holds)[pieces.owner]
+
+
+def _join_fragments(pieces: _Pieces, route: NDArray[np.int64]) -> None:
     """Gives fragments of Latin text in a Chinese line, such as "(via)", the path of that line.
 
     Full-width punctuation is Chinese as well: "Photo：Reuters".
     """
-    for i in np.flatnonzero((route < 0) & (c.latin > 0) & (c.latin < 2 * MIN_LETTERS) & (c.english_words == 0)).tolist():
-        piece = text[ends[i - 1] if i else 0 : ends[i]]
-        beside = ZH in _line_mates(text, ends, route, i) or _FULL_WIDTH.search(piece)
+    c = pieces.counts
+    full = [not text.isascii() and _FULL_WIDTH.search(text) is not None for text in pieces.texts]
+    chinese = (pieces.total(route == ZH) > 0) | full
+    fragment = chinese[pieces.owner] & (route < 0) & (c.latin > 0) & (c.latin < 2 * MIN_LETTERS) & (c.english_words == 0)
+    for i in np.flatnonzero(fragment).tolist():
+        piece = pieces.text(i)
+        beside = ZH in _line_mates(pieces, route, i) or _FULL_WIDTH.search(piece)
         if beside and not grammar.stands_alone(piece):
             route[i] = ZH
 
 
-def _line_mates(text: str, ends: Sequence[int], route: NDArray[np.int64], i: int) -> list[int]:
+def _line_mates(pieces: _Pieces, route: NDArray[np.int64], i: int) -> list[int]:
     """The paths known of the segments behind and before one in its line, in this order."""
-    mates = []
-    if i + 1 < len(ends) and text[ends[i] - 1] not in BREAKS:
-        mates.append(int(route[i + 1]))
-    if i and text[ends[i - 1] - 1] not in BREAKS:
-        mates.append(int(route[i - 1]))
+    mates = [] if pieces.last[i] else [int(route[i + 1])]
+    mates += [] if pieces.first[i] else [int(route[i - 1])]
     return [mate for mate in mates if mate >= 0]
 
 
-def _may_be_japanese(text: str, c: Counts) -> bool:
-    """Can text in Han alone be Japanese on this page?
-
-    On a page with kana it can; without any, only a short page is asked.
-    """
-    kana, han = int(c.kana.sum()), int(c.han.sum())
-    if kana:
-        return kana > KANA_SHARE * (kana + han)
-    return 0 < han <= MAX_KANJI and grammar.is_japanese("".join(_HAN.findall(text)))
+def _by_surroundings(pieces: _Pieces, weight: NDArray[np.int64], route: NDArray[np.int64]) -> None:
+    """Gives segments without letters the path of what stands beside them in their line, else of most of their document."""
+    known = route >= 0
+    cells = pieces.owner[known] * len(LANGUAGES) + route[known]
+    share = np.bincount(cells, weight[known], len(pieces.texts) * len(LANGUAGES)).reshape(-1, len(LANGUAGES))
+    page = np.where(share.any(1), share.argmax(1), OTHER)
+    blind = pieces.total(known.astype(np.int64)) == 0
+    route[blind[pieces.owner]] = page[pieces.owner[blind[pieces.owner]]]
+    closing = (route < 0) & np.isin(pieces.letter, _CLOSING)
+    for document in np.unique(pieces.owner[closing]).tolist():
+        rows = pieces.of(document)
+        for i in (rows.start + np.flatnonzero(route[rows] < 0)).tolist():
+            # A closing quotation mark belongs to who opened it.
+            owned = closing[i] and i > rows.start + 1
+            route[i] = route[i - 2] if owned else [*_line_mates(pieces, route, i), page[document]][0]
+    # The same for all others: what stands behind, if it is known, else what stands before.
+    behind = np.where(pieces.last, -1, np.append(route[1:], -1))
+    opening = np.where(pieces.first, page[pieces.owner], -1)
+    told = np.where(route >= 0, route, np.where(behind >= 0, behind, opening))
+    route[:] = told[np.maximum.accumulate(np.where(told >= 0, np.arange(told.size), 0))]
 
 
 def detected(text: str, ends: list[int], paragraphs: list[int]) -> list[int]:
@@ -285,38 +247,43 @@ def _mixed_route(segment: str) -> int:
     return _ROUTE[longest.kind] if longest else OTHER
 
 
-def _latin_routes(
-    text: str, ends: Sequence[int], c: Counts, accented: NDArray[np.bool_], rows: NDArray[np.intp]
-) -> NDArray[np.int64]:
+def _latin_routes(pieces: _Pieces, rows: NDArray[np.intp]) -> NDArray[np.int64]:
     """English or other, for the segments `rows` that hold Latin letters."""
-    hits, misses, letters = c.english_words[rows], c.foreign_words[rows], c.latin[rows]
-    page = _page(text, ends, rows, int(hits.sum()), int(misses.sum()))
+    c = pieces.counts
+    hits, misses, few = c.english_words[rows], c.foreign_words[rows], c.latin[rows] < MIN_LETTERS
+    page = _pages(pieces, rows, hits, misses)[pieces.owner[rows]]
     strong = page > STRONG_PAGE
-    accent = accented[rows]
-    spans = [(ends[i - 1] if i else 0, ends[i]) for i in rows.tolist()]
+    accent = pieces.accented[rows]
     for k in np.flatnonzero(accent).tolist():
-        accent[k] = _ACCENT.search(text, *spans[k]) is not None
-    few = letters < MIN_LETTERS
+        accent[k] = _ACCENT.search(*pieces.place(rows[k])) is not None
     english = hits > misses + 2 * accent
     short = ~english & few & (misses == 0)
     known = ~english & ~short & strong & (few | (misses == 0) & ~accent)
     path = np.where(english | known | short & (page >= 0.5), EN, OTHER)
     for k in np.flatnonzero(~(english | short | known)).tolist():
-        start, end = spans[k]
-        prior = ACCENT_PRIOR if accent[k] and not strong else min(max(page, 1 - ENGLISH_PRIOR), ENGLISH_PRIOR)
-        path[k] = EN if english_probability(text[start:end].strip()[:400], prior) >= 0.5 else OTHER
+        prior = ACCENT_PRIOR if accent[k] and not strong[k] else min(max(page[k], 1 - ENGLISH_PRIOR), ENGLISH_PRIOR)
+        path[k] = EN if english_probability(pieces.text(rows[k]).strip()[:400], prior) >= 0.5 else OTHER
     return path
 
 
-def _page(text: str, ends: Sequence[int], rows: NDArray[np.intp], english: int, foreign: int) -> float:
-    """The probability that Latin text on this page is English: by its function words, else by its n-grams."""
-    if english + foreign:
-        return (english + 2 * ENGLISH_PRIOR) / (english + foreign + 2)
-    sample = " ".join(text[ends[i - 1] if i else 0 : ends[i]].strip() for i in rows[:50].tolist())[:1000]
-    labels = sum(word.lower() in grammar.LABEL_WORDS for word in _WORD.findall(sample))
-    if labels and sample.isascii():
-        return ENGLISH_PRIOR
-    return english_probability(sample, ACCENT_PRIOR if rows.size == 1 and _ACCENT.search(sample) else ENGLISH_PRIOR)
+def _pages(pieces: _Pieces, rows: NDArray[np.intp], hits: NDArray[np.int64], misses: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The probability that Latin text of each document is English: by its function words, else by its n-grams.
+
+    rows: segments that hold such text; hits, misses: their English and foreign function words.
+    """
+    of = pieces.owner[rows]
+    english, foreign = (np.bincount(of, words, len(pieces.texts)) for words in (hits, misses))
+    page = (english + 2 * ENGLISH_PRIOR) / (english + foreign + 2)
+    for document in np.unique(of[(english + foreign == 0)[of]]).tolist():
+        own = rows[of == document]
+        sample = " ".join(pieces.text(row).strip() for row in own[:50].tolist())[:1000]
+        labels = sum(word.lower() in grammar.LABEL_WORDS for word in _WORD.findall(sample))
+        if labels and sample.isascii():
+            page[document] = ENGLISH_PRIOR
+        else:
+            prior = ACCENT_PRIOR if own.size == 1 and _ACCENT.search(sample) else ENGLISH_PRIOR
+            page[document] = english_probability(sample, prior)
+    return page
 
 
 def chinese_script(text: str, ends: list[int], paths: list[int]) -> str | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.points import look_up, matching
+from classifier.points import Points, look_up, matching
 
 # Character classes for `re`: Latin letters, kana, Han with kana, letters of every other script.
 LATIN = r"A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a"
@@ -121,7 +121,20 @@ _FOREIGN_KEYS = word_keys(sorted(FOREIGN_SET))
 _LONGEST = 6
 
 
-def read(points: NDArray[np.uint32]) -> Letters:
+class Read(NamedTuple):
+    """The letters of a batch of documents, its code points, and where each document starts in them."""
+
+    letters: Letters
+    points: NDArray[np.uint32]
+    offsets: NDArray[np.int64]
+
+
+def read(batch: Points) -> Read:
+    """Scripts and function words of a batch."""
+    return Read(letters(batch.points), batch.points, batch.offsets)
+
+
+def letters(points: NDArray[np.uint32]) -> Letters:
     """Scripts and function words of some text. points: its code points."""
     index = points
     if points.size and points.max() >= _ASTRAL:
