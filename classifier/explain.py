@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from classifier import context, features
 from classifier import model as stages
-from classifier.context import Group
+from classifier.evidence import evidence
 from classifier.schema import BEFORE_READING, LABELS, Explanation, Label, Segments, Span
+from classifier.surroundings import Group
 
 # What pieces of text are made of: words; of Han, which is written without spaces, characters; and marks that speak for
 # themselves. Any other mark counts with the word before it.
@@ -190,7 +191,7 @@ def read(model: stages.Model, text: str, cut: Segments, known: NDArray[np.int64]
     logits = stages.local_logits(model, rows, grams)
     scores = context.steps(logits)
     scores = scores if known is None else context.told(scores, known)
-    inputs = context.context_inputs(rows, scores, context.evidence(rows, grams))
+    inputs = context.context_inputs(rows, scores, evidence(rows, grams))
     before = np.concatenate(([0], np.cumsum(rows.grams != features.SPACE)))
     stops = np.array([0, *cut.ends])
     return Reading(rows, grams, logits, inputs, features.seen(text), before, stops, stages.gram_count(rows))

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.context import SCORE_LIMIT, SCORE_STEPS, WEIGHT_LIMIT, running
+from classifier.context import SCORE_STEPS
 from classifier.features import BUCKET_BITS, SPACE, Rows, buckets
 from classifier.model import LARGEST, TABLE_STEPS, gram_count, is_packed, softmax, weight_sums
 from classifier.schema import LABELS, Kind
+from classifier.sums import running
+from classifier.surroundings import SCORE_LIMIT, WEIGHT_LIMIT
 
 LANES = 4  # kinds that one look-up of an n-gram serves
 COLUMNS = 4  # inputs a kind: a segment's own score, and the means of its paragraph, of those around it, of its document

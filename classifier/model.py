@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.context import INPUT_LIMIT, context_inputs, evidence, steps, told
+from classifier.context import INPUT_LIMIT, context_inputs, steps, told
+from classifier.evidence import evidence
 from classifier.features import ORDERS, Rows, buckets
 from classifier.schema import LABELS
 

@@ -38,7 +38,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import arrays, features
+from classifier import arrays, context, features
 from classifier import manifest as manifests
 from classifier.context import INPUTS
 from classifier.kinds import ARRAYS as OF_KINDS
@@ -101,7 +101,7 @@ def _manifest(path: Path, limits: Limits) -> dict[str, Any]:
         raise ModelNotFound(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
     try:
         manifest = manifests.parse(raw)
-        manifests.supported(manifest, features.fingerprint())
+        manifests.supported(manifest, context.fingerprint())
         manifests.check(manifest, ARRAYS, MANIFEST, features.BUCKET_BITS)
     except ModelUnsupported as error:
         raise ModelUnsupported(f"{file}: {error}") from None
@@ -247,7 +247,7 @@ def save(
             "format": FORMAT,
             "labels": [str(label) for label in LABELS],
             "languages": [str(language) for language in LANGUAGES],
-            "fingerprint": features.fingerprint(),
+            "fingerprint": context.fingerprint(),
             "bucket_bits": model.bits,
             **({"kinds": [{"name": kind.name, "label": kind.label.value} for kind in kinds.known]} if kinds else {}),
             **manifest,

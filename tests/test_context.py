@@ -4,7 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier import context, features, segment
+from classifier.evidence import evidence
 from classifier.schema import LABELS
+from classifier.sums import FLAG, places
+from classifier.surroundings import SCORE_LIMIT, Group
 
 TEXTS = [
     "The port authority said on Monday that ships wait for a berth, and that two lanes stay open all week long.",
@@ -19,13 +22,13 @@ def inputs(texts):
     cuts = [segment.cut(text) for text in texts]
     rows = features.rows(texts, cuts)
     scores = np.concatenate([np.zeros((0, len(LABELS)), np.int64), *(scores_of(cut) for cut in cuts)])
-    found = context.evidence(rows, features.buckets(rows.grams, rows.bounds))
+    found = evidence(rows, features.buckets(rows.grams, rows.bounds))
     return context.context_inputs(rows, scores, found)
 
 
 def scores_of(cut):
     """Scores that depend on the document alone."""
-    return np.random.default_rng(len(cut)).integers(-context.SCORE_LIMIT, context.SCORE_LIMIT, (len(cut), len(LABELS)))
+    return np.random.default_rng(len(cut)).integers(-SCORE_LIMIT, SCORE_LIMIT, (len(cut), len(LABELS)))
 
 
 def test_inputs_are_whole_numbers_as_many_as_the_network_reads():
@@ -48,7 +51,7 @@ def test_a_document_has_the_same_inputs_alone_and_in_a_batch(texts):
 def test_logits_become_steps_around_their_mean_within_the_limit():
     assert context.steps(np.array([[1.0, 0.0, 0.0, -1.0], [900.0, 0.0, 0.0, 0.0]])).tolist() == [
         [context.SCORE_STEPS, 0, 0, -context.SCORE_STEPS],
-        [context.SCORE_LIMIT, -context.SCORE_LIMIT, -context.SCORE_LIMIT, -context.SCORE_LIMIT],
+        [SCORE_LIMIT, -SCORE_LIMIT, -SCORE_LIMIT, -SCORE_LIMIT],
     ]
 
 
@@ -63,9 +66,9 @@ def test_logits_become_steps_around_their_mean_within_the_limit():
 def test_a_sentence_inside_a_quotation_is_marked_until_its_paragraph_ends(text, inside):
     cut = segment.cut(text)
     rows = features.rows([text], [cut])
-    marks = context.evidence(rows, features.buckets(rows.grams, rows.bounds))[:, 4:]
-    voice = np.concatenate(context._voice(rows, context._places(rows), marks), axis=1)
-    assert (voice[:, 5] / context.FLAG).tolist() == inside
+    marks = evidence(rows, features.buckets(rows.grams, rows.bounds))[:, 4:]
+    voice = np.concatenate(context._voice(rows, places(rows), marks), axis=1)
+    assert (voice[:, 5] / FLAG).tolist() == inside
 
 
 @pytest.mark.parametrize(
@@ -74,7 +77,7 @@ def test_a_sentence_inside_a_quotation_is_marked_until_its_paragraph_ends(text, 
 def test_the_reader_who_is_spoken_to_is_counted(text, number):
     cut = segment.cut(text)
     rows = features.rows([text], [cut])
-    assert context.evidence(rows, features.buckets(rows.grams, rows.bounds))[:, 5].sum() == number
+    assert evidence(rows, features.buckets(rows.grams, rows.bounds))[:, 5].sum() == number
 
 
 def test_a_segment_said_twice_in_its_document_is_marked():
@@ -85,12 +88,12 @@ def test_a_segment_said_twice_in_its_document_is_marked():
 
 def test_every_input_has_one_group_and_no_group_is_empty():
     assert len(context.groups()) == context.INPUTS
-    assert set(context.groups()) == set(context.Group)
+    assert set(context.groups()) == set(Group)
 
 
 def test_inputs_of_what_stands_before_do_not_see_what_stands_behind():
     grouped = np.array(context.groups())
     made = [inputs([text]) for text in ("One. Two.\nThree.", "One. Two.\nBuy it now!")]
-    for group, same in ((context.Group.BEFORE, True), (context.Group.WORDS, True), (context.Group.BEHIND, False)):
+    for group, same in ((Group.BEFORE, True), (Group.WORDS, True), (Group.BEHIND, False)):
         columns = [rows[0][grouped == group] for rows in made]
         assert np.array_equal(*columns) is same

@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from classifier import InputError, context, features, segment
+from classifier.evidence import evidence
 from training import data, fit, rows, stages
 
 TEXTS = {
@@ -46,7 +49,7 @@ def test_inputs_from_rows_are_those_of_the_text(made):
     texts = [document.text for document in documents]
     cuts = [segment.cut(text) for text in texts]
     read = features.rows(texts, cuts)
-    found = context.evidence(read, features.buckets(read.grams, read.bounds))
+    found = evidence(read, features.buckets(read.grams, read.bounds))
     assert np.array_equal(contexts.inputs(), context.context_inputs(read, contexts.scores, found))
 
 
@@ -72,3 +75,12 @@ def test_a_file_that_holds_no_rows_is_refused(tmp_path, content):
         (tmp_path / "rows.xz").write_bytes(content)
     with pytest.raises(InputError, match="cannot read feature rows"):
         rows.load(tmp_path / "rows.xz")
+
+
+def test_segments_of_short_rearranged_documents_weigh_more_than_of_long_ones():
+    settings = fit.Settings()
+    sizes = [2, stages.SHORT + 1, 2, 1]
+    origin = np.repeat([rows.REARRANGED, rows.REARRANGED, rows.ANNOTATED, rows.OWN], sizes)
+    found = stages.weights(SimpleNamespace(documents=np.cumsum([0, *sizes]), origin=origin), settings)
+    each = [settings.rearranged * settings.short, settings.rearranged, 1.0, settings.own]
+    assert found.tolist() == np.repeat(each, sizes).tolist()

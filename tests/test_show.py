@@ -91,7 +91,7 @@ def test_standard_input_is_shown_without_colour_where_nobody_watches():
 
 def test_a_terminal_is_shown_colours(tmp_path):
     file = tmp_path / "page.txt"
-    file.write_text(AD, "utf-8")
+    file.write_text("The council approved the new budget on Tuesday night.\nSubscribe to our newsletter today!", "utf-8")
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)

@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 import pytest
 
-from classifier import features, store
+from classifier import context, features, store
 from classifier.kinds import Kinds
 from classifier.schema import Kind, Label, ModelDamaged
 
@@ -84,7 +84,7 @@ def test_the_manifest_says_what_the_model_was_made_for(saved, kept):
         "format": 3,
         "labels": ["content", "promo", "legal", "navigation"],
         "languages": ["en", "zh", "other"],
-        "fingerprint": features.fingerprint(),
+        "fingerprint": context.fingerprint(),
         "bucket_bits": 17,
         **kept,
     }

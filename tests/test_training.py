@@ -46,6 +46,7 @@ def few(monkeypatch):
     return fit.Settings(boosting_rounds=10, boosting_leaves=7, boosting_models=1, units=16)
 
 
+@pytest.mark.slow
 def test_a_model_trained_on_a_few_documents_learns_them(tmp_path, capsys, few):
     corpus(tmp_path / "train.jsonl.gz")
     corpus(tmp_path / "dev.jsonl.gz", sites=2)
@@ -72,6 +73,7 @@ def test_a_model_is_fitted_from_feature_rows_alone_and_with_documents_beside(tmp
     assert one["figures"]["suites"]["all"]["macro_f1"] > 0.9
 
 
+@pytest.mark.slow
 def test_the_cost_of_longer_more_and_mixed_documents_is_printed(tmp_path, capsys, monkeypatch):
     corpus(tmp_path / "dev.jsonl.gz")
     monkeypatch.setattr(scaling, "SIZE", 10_000)

@@ -270,7 +270,7 @@ VALUES = {
         for name in ("hidden", "out")
         for value in (NAN, -INF, 0.5, 1e300)
     },
-    "a unit beyond exact sums": lambda: with_one("hidden", HIDDEN_TOTAL + 1),
+    "a unit beyond exact sums": lambda: with_one("hidden", HIDDEN_TOTAL + 1, np.int32),
     "a label beyond exact sums": lambda: with_one("out", 2.0**42, np.float64),
 }
 

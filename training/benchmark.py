@@ -33,6 +33,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from classifier import context, features, segment, split, store
 from classifier import model as stages
 from classifier.batch import Batch, execute
+from classifier.evidence import evidence
 from classifier.job import Job
 from classifier.pipeline import Classifier, batches
 from classifier.schema import Limits, Segments
@@ -121,7 +122,7 @@ def _stages(corpus: Corpus) -> Tasks:
     grams = [features.buckets(row.grams, row.bounds, model.bits) for row in rows]
     pairs = list(zip(rows, grams, strict=True))
     scores = [context.steps(stages.local_logits(model, row, gram)) for row, gram in pairs]
-    found = [context.evidence(row, gram) for row, gram in pairs]
+    found = [evidence(row, gram) for row, gram in pairs]
     inputs = [context.context_inputs(*each) for each in zip(rows, scores, found, strict=True)]
 
     def kernel() -> object:
@@ -133,7 +134,7 @@ def _stages(corpus: Corpus) -> Tasks:
         "cut again by scores": lambda: [split.split(model, *each) for each in zip(groups, first, strict=True)],
         "kernel: features, n-grams, scores": kernel,
         "context: evidence and inputs": lambda: [
-            context.context_inputs(row, score, context.evidence(row, gram))
+            context.context_inputs(row, score, evidence(row, gram))
             for row, gram, score in zip(rows, grams, scores, strict=True)
         ],
         "network": lambda: [model.networks[0].logits(each) for each in inputs],

@@ -37,7 +37,8 @@ class Settings:
     unlabelled: how many segments without a label it learns from beside the annotated ones.
     surest: the probability of a label, from 0, below which the teacher's certainty counts no more.
     rearranged, own: the weight of a segment of a rearranged document, and of one of our own, in
-    the second stage, beside an annotated one at 1; promo: of a promo segment there. own_phrases,
+    the second stage, beside an annotated one at 1; short: by what that of a short rearranged one is
+    multiplied; promo: of a promo segment there. own_phrases,
     own_documents: the weight of a segment of our own in the first stage. added: in both stages, of a
     segment of documents that are fitted on beside feature rows; steps_on: how many steps the first stage
     then takes from where the shipped one stands.
@@ -49,10 +50,11 @@ class Settings:
     boosting_rounds: int = 200
     boosting_leaves: int = 31
     boosting_models: int = 2
-    units: int = 128
+    units: int = 192
     unlabelled: int = 100_000
     surest: float = 0.01
     rearranged: float = 0.6
+    short: float = 3.0
     own: float = 1.5
     own_phrases: float = 1.0
     own_documents: float = 0.3

@@ -21,8 +21,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from classifier import features, segment, split
-from classifier.context import context_inputs, evidence, steps
+from classifier.context import context_inputs, steps
 from classifier.decide import layout
+from classifier.evidence import evidence
 from classifier.model import Model, local_logits
 from classifier.schema import LAYOUTS, InputError
 from training import data
@@ -54,7 +55,7 @@ class Contexts:
     """What the second stage is fitted on: whole documents, a row a segment, labelled or not.
 
     shape, first, last, paragraph, language: as in `features.Rows`. scores: `context.steps` of the
-    first stage fitted without the segment's fold. found: `context.evidence`. label: UNLABELLED
+    first stage fitted without the segment's fold. found: `evidence.evidence`. label: UNLABELLED
     where there is none. size: characters. layout: of the document, as an index into LAYOUTS.
     measured: whether the label is one to calibrate on. fold, origin: of the document; an origin is
     ANNOTATED, OWN or REARRANGED.

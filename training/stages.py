@@ -23,6 +23,7 @@ from classifier.schema import LABELS, InputError
 from training import augment, choose, data, fit, rows
 
 FOLDS = 5
+SHORT = 8  # segments of a short document
 ALL = FOLDS  # the number of the model that is fitted with all folds, behind those without each in turn
 
 
@@ -144,7 +145,7 @@ def _first_stage(
         parts.append(pages)
     contexts: rows.Contexts = rows.join(*parts)
     say(f"{contexts.documents.size - 1} documents, {len(contexts.label)} segments, {(contexts.label >= 0).sum()} with a label")
-    weight = np.choose(contexts.origin, (1.0, settings.own, settings.rearranged))
+    weight = weights(contexts, settings)
     added = np.arange(len(weight)) >= (before if known else len(weight))
     weight[added] *= factor
 
@@ -162,6 +163,14 @@ def _first_stage(
         "versions": {name: version(name) for name in ("numpy", "scikit-learn", "langdetect")},
     }
     return heads, _Stage(contexts, contexts.inputs(), weight, added), training
+
+
+def weights(contexts: rows.Contexts, settings: fit.Settings) -> NDArray[np.float64]:
+    """What each segment weighs in the second stage, by where its document comes from and how short it is."""
+    weight = np.choose(contexts.origin, (1.0, settings.own, settings.rearranged))
+    sizes = np.diff(contexts.documents)
+    short = np.repeat(sizes <= SHORT, sizes) & (contexts.origin == rows.REARRANGED)
+    return np.where(short, weight * settings.short, weight)
 
 
 def read_own(settings: fit.Settings) -> tuple[list[data.Document], NDArray[np.int64], rows.Grams]:

@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 
 from classifier import context, features, model, store
 from classifier.decide import CONTENT
+from classifier.evidence import evidence
 from classifier.pipeline import Classifier
 from classifier.schema import LABELS, ClassifierError
+from classifier.surroundings import SCORE_LIMIT
 from training import data
 
 TOLD = (0.1, 0.5)  # shares of the segments of boilerplate
 DRAWS = 3
 _LEAST = 0.003  # a lower probability counts as this one in the log loss
 # The score of the label, and of the others.
-SCORES = ((context.SCORE_LIMIT, -context.SCORE_LIMIT), (127, -42), (90, -30), (64, -64), (60, -20), (48, -16), (32, -11))
+SCORES = ((SCORE_LIMIT, -SCORE_LIMIT), (127, -42), (90, -30), (64, -64), (60, -20), (48, -16), (32, -11))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +55,7 @@ def table(stages: model.Model, rows: features.Rows, labels: NDArray[np.int64]) -
     yield f"{'scores':>10}" + "".join(f"{f'{share:.0%}: log loss, right, content':>34}" for share in TOLD)
     grams = features.buckets(rows.grams, rows.bounds, stages.bits)
     scores = context.steps(model.local_logits(stages, rows, grams))
-    found = context.evidence(rows, grams)
+    found = evidence(rows, grams)
     for pair in (None, *SCORES):
         cells = ""
         for share in TOLD:
