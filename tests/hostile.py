@@ -13,7 +13,6 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from classifier import Classifier, job, report
@@ -46,8 +45,8 @@ def at_work() -> Iterator[None]:
         spent += time.thread_time() - began
 
 
-@cache
 def classifier() -> Classifier:
+    """Loaded once, and again where another run took its place in this process."""
     return job.start(CLEAN)
 
 
