@@ -179,11 +179,12 @@ def test_a_rule_says_content_where_the_model_says_something_else(clf, load):
 
 
 def test_keep_holds_a_span_and_touches_no_score(clf, load):
-    text = f"{NEWS}版权所有，未经授权不得转载。"
+    article = "The council approved the new budget on Tuesday night, after talks that went on for two days.\n"
+    text = f"{article}版权所有，未经授权不得转载。"
     plain, result = clf.label(text), load(rule("未经授权", "keep = true", covers="line")).label(text)
     assert by_rule(result) == [("版权所有，未经授权不得转载。", Label.LEGAL, True)]
     assert (result.probabilities == plain.probabilities).all()
-    assert result.with_policy(Policy.thorough()).clean_text.endswith("版权所有，未经授权不得转载。")
+    assert result.with_policy(Policy.thorough()).clean_text == text
 
 
 def test_neighbours_see_the_label_that_a_rule_gave(clf, load):
