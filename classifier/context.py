@@ -60,20 +60,20 @@ def told(scores: Column, known: Column) -> Column:
 
 
 def context_inputs(rows: Rows, scores: Column, found: Column) -> NDArray[np.float32]:
-    """The second stage's inputs: small integers, rows x INPUTS.
+    """The second stage's inputs: small integers, rows x INPUTS, those of a column together in memory.
 
     rows: the segments of a batch of documents, whose text is not looked at; scores: `steps()` of
     their local logits, rows x labels; found: their `evidence()`.
     """
-    out = np.zeros((len(scores), INPUTS), np.float32)
+    out = np.zeros((INPUTS, len(scores)), np.float32)
     if not len(scores):
-        return out
+        return out.T
     at = 0
     for _, column in _columns(rows, scores, found):
         width = column.shape[1]
-        out[:, at : at + width] = column
+        out[at : at + width] = column.T
         at += width
-    return out
+    return out.T
 
 
 @cache

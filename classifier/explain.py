@@ -47,7 +47,7 @@ class Reading(NamedTuple):
     """
 
     rows: features.Rows
-    grams: Sequence[NDArray[np.uint32]]
+    grams: NDArray[np.uint32]
     logits: NDArray[np.float64]
     inputs: NDArray[np.float32]
     at: NDArray[np.int64]

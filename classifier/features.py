@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.kernels import kernel
 from classifier.language import han
 from classifier.points import PLANE, in_batch, look_up, matching
 from classifier.schema import Segments
@@ -24,8 +25,9 @@ ORDERS = 5
 SPACE = 0x20
 _ASTRAL = 0x10000
 
-_MULTIPLIER = np.uint32(0x9E3779B1)
-_SALTS = np.array([0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F, 0x165667B1, 0xD3A2646D], np.uint32)
+MULTIPLIER = np.uint32(0x9E3779B1)
+MIXERS = np.array([0x2C1B3C6D, 0x297A2D39], np.uint32)
+SALTS = np.array([0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F, 0x165667B1, 0xD3A2646D], np.uint32)
 
 # What has no width on the page: soft hyphen, joiners, marks of direction, byte-order mark.
 _INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
@@ -69,7 +71,7 @@ def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
     return fold, lanes
 
 
-_FOLD, _LANES = _tables()
+FOLD, LANES = _tables()
 
 
 class Rows(NamedTuple):
@@ -107,13 +109,11 @@ def rows(texts: Sequence[str], cuts: Sequence[Segments]) -> Rows:
     paragraph = in_batch(np.concatenate(([0], np.cumsum(lines))), [cut.paragraphs for cut in cuts])
     stops = np.concatenate((np.zeros(1, np.int64), ends))
 
-    total = np.zeros(points.size + 1, np.uint64)
-    np.cumsum(look_up(_LANES, points), out=total[1:])
-    packed = np.diff(total[stops])  # wraps, but a segment's own counts fit their lanes
+    packed = count_shapes(points, stops)
     mask = np.uint64((1 << _LANE) - 1)
     shape = [(packed >> np.uint64(_LANE * lane) & mask).astype(np.int64) for lane in range(SHAPES)]
 
-    grams, bounds = _fold(points, stops)
+    grams, bounds = fold(points, stops)
     visible = np.diff(bounds) - 1
     first = grams[bounds[:-1] + np.minimum(visible, 1)]
     last = grams[bounds[1:] - np.minimum(visible, 1)]
@@ -131,13 +131,22 @@ def rows(texts: Sequence[str], cuts: Sequence[Segments]) -> Rows:
 
 def folded(points: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Each code point folded on its own; 0 for what has no width on the page."""
-    return look_up(_FOLD, points)
+    return look_up(FOLD, points)
 
 
-def _fold(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+@kernel
+def count_shapes(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The lanes of a segment's code points, added up. stops: where segments begin, and the last one ends."""
+    total = np.zeros(points.size + 1, np.uint64)
+    np.cumsum(look_up(LANES, points), out=total[1:])
+    return np.diff(total[stops])  # wraps, but a segment's own counts fit their lanes
+
+
+@kernel
+def fold(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Folded text with one space before each segment, between its words, and at the end."""
     count = stops.size - 1
-    folded = look_up(_FOLD, points)  # as `folded` has it
+    folded = look_up(FOLD, points)  # as `folded` has it
     owner = np.repeat(np.arange(count, dtype=np.int32), np.diff(stops))
     if not folded.all():
         folded, owner = folded[folded != 0], owner[folded != 0]
@@ -158,12 +167,13 @@ def _fold(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray
 
 def seen(text: str) -> NDArray[np.int64]:
     """Where the characters stand that rows are made of: those of `Rows.grams` but its spaces, in the same order."""
-    folded = look_up(_FOLD, np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32))
+    folded = look_up(FOLD, np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32))
     return np.flatnonzero((folded != 0) & (folded != SPACE))
 
 
-def buckets(grams: NDArray[np.uint32], bounds: NDArray[np.int64], bits: int = BUCKET_BITS) -> list[NDArray[np.uint32]]:
-    """The bucket of the n-gram that starts at each position, one array for each order 1 to 5.
+@kernel
+def buckets(grams: NDArray[np.uint32], bounds: NDArray[np.int64], bits: int = BUCKET_BITS) -> NDArray[np.uint32]:
+    """The bucket of the n-gram that starts at each position: orders 1 to 5 x positions.
 
     A polynomial rolling hash, its high bits spread by a multiplication of its own for each
     order. Bucket 0 means that the n-gram would leave its segment; it carries no weight.
@@ -172,20 +182,21 @@ def buckets(grams: NDArray[np.uint32], bounds: NDArray[np.int64], bits: int = BU
     # Where each position's segment ends: its trailing space is the last one a gram may reach.
     room = np.repeat(bounds[1:], np.diff(bounds)) - np.arange(size - 1)
     hashed = np.zeros(size, np.uint32)
-    out: list[NDArray[np.uint32]] = []
-    mixed = grams * np.uint32(0x2C1B3C6D)
+    out = np.empty((ORDERS, size - 1), np.uint32)
+    mixed = grams * MIXERS[0]
     mixed ^= mixed >> np.uint32(15)
-    mixed *= np.uint32(0x297A2D39)
+    mixed *= MIXERS[1]
     for order in range(1, ORDERS + 1):
-        hashed *= _MULTIPLIER
+        hashed *= MULTIPLIER
         hashed[: max(size - order + 1, 0)] += mixed[order - 1 :]
-        bucket = hashed ^ (hashed >> np.uint32(16))
-        bucket *= _SALTS[order - 1]
+        bucket = out[order - 1]
+        np.right_shift(hashed[: size - 1], np.uint32(16), out=bucket)
+        bucket ^= hashed[: size - 1]
+        bucket *= SALTS[order - 1]
         bucket >>= np.uint32(32 - bits)
         np.maximum(bucket, 1, out=bucket)
-        bucket = bucket[: size - 1]
-        bucket *= room >= order - 1 if order > 1 else np.uint32(1)
-        out.append(bucket)
+        if order > 1:
+            bucket *= room >= order - 1
     return out
 
 

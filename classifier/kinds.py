@@ -110,7 +110,9 @@ def _only(rows: Rows, chosen: NDArray[np.intp]) -> Rows:
 def local_scores(kinds: Kinds, rows: Rows) -> Column:
     """What the n-grams of each segment say of each kind: logits in steps of 1/SCORE_STEPS, rows x kinds."""
     grams = buckets(rows.grams, rows.bounds)
-    sums = np.concatenate([weight_sums(table, rows, grams) for table in kinds.weights], axis=1)[:, : len(kinds.known)]
+    first = np.zeros(len(rows.language), np.int64)
+    sums = np.concatenate([weight_sums(table[None], rows, grams, first) for table in kinds.weights], axis=1)
+    sums = sums[:, : len(kinds.known)]
     return score_steps(sums * (kinds.scale / np.sqrt(np.maximum(gram_count(rows), 1))[:, None]) + kinds.bias)
 
 

@@ -7,7 +7,6 @@ nor on how documents were batched: the same text gives the same bits in any proc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from classifier.context import INPUT_LIMIT, context_inputs, steps, told
 from classifier.evidence import evidence
 from classifier.features import ORDERS, Rows, buckets
+from classifier.kernels import kernel
 from classifier.schema import LABELS
 
 HIDDEN_STEPS = 64
@@ -24,8 +24,8 @@ HIDDEN_TOTAL = 2**24 // INPUT_LIMIT  # of a unit's weights, without their signs
 TABLE_STEPS = 64  # the softmax reads exp() from a table with this many entries a unit
 
 _EXP = np.array([math.exp(-n / TABLE_STEPS) for n in range(16 * TABLE_STEPS)])
-_LANES = np.uint64(0x0000FFFF0000FFFF)
-_EIGHT_BITS = np.uint64(0x00FF00FF00FF00FF)  # where the four weights of a bucket lie
+HALVES = np.uint64(0x0000FFFF0000FFFF)  # every other of the four lanes of a word
+EIGHT_BITS = np.uint64(0x00FF00FF00FF00FF)  # where the four weights of a bucket lie
 # Scales and biases of the shipped model stay below 500. So bounded, no sum overflows and no logit is NaN.
 LARGEST = 1e6
 
@@ -88,31 +88,44 @@ def pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
 
 def is_packed(weights: NDArray[np.uint64]) -> bool:
     """Whether words could have come from `pack`: weights of 8 bits, bucket 0 neutral."""
-    return not ((weights & ~_EIGHT_BITS).any() or weights[:, 0].any())
+    return not ((weights & ~EIGHT_BITS).any() or weights[:, 0].any())
 
 
-def local_logits(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.float64]:
+def local_logits(model: Model, rows: Rows, grams: NDArray[np.uint32]) -> NDArray[np.float64]:
     """The first stage: logits of each segment by its own n-grams, rows x labels."""
     return sums_to_logits(model, local_sums(model, rows, grams), gram_count(rows), rows.language)
 
 
-def local_sums(model: Model, rows: Rows, grams: Sequence[NDArray[np.uint32]]) -> NDArray[np.int64]:
+def local_sums(model: Model, rows: Rows, grams: NDArray[np.uint32]) -> NDArray[np.int64]:
     """The weights of each segment's n-grams, added up: rows x labels. Those of a run of segments add up too."""
-    table = np.repeat(rows.language, np.diff(rows.bounds)).astype(np.uint32) << np.uint32(model.bits)
-    return weight_sums(model.weights.reshape(-1), rows, (bucket + table for bucket in grams))
+    return weight_sums(model.weights, rows, grams, rows.language)
 
 
-def weight_sums(weights: NDArray[np.uint64], rows: Rows, grams: Iterable[NDArray[np.uint32]]) -> NDArray[np.int64]:
-    """The weights of each segment's n-grams, added up: rows x 4. weights: as `pack` makes them; grams: places in them."""
-    words = np.zeros(rows.grams.size - 1, np.uint64)
+def weight_sums(
+    weights: NDArray[np.uint64], rows: Rows, grams: NDArray[np.uint32], table: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The weights of each segment's n-grams, added up: rows x 4.
+
+    weights: tables x buckets, as `pack` makes them; grams: as `features.buckets` does; table: that of each segment.
+    """
+    return lane_sums(weights, grams, rows.bounds, table) - 128 * gram_count(rows)[:, None]
+
+
+@kernel
+def lane_sums(
+    weights: NDArray[np.uint64], grams: NDArray[np.uint32], bounds: NDArray[np.int64], table: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """`weight_sums`, each weight with its bias of 128. bounds: of the segments in `grams`."""
+    start = np.repeat((table * weights.shape[1]).astype(np.uint32), np.diff(bounds))
+    flat = weights.reshape(-1)
+    words = np.zeros(grams.shape[1], np.uint64)
     for bucket in grams:
-        words += weights.take(bucket)
+        words += flat.take(bucket + start)
     # Five grams of 255 fit a 16-bit lane; a segment's sum needs more, so lanes are halved.
-    even = _segment_sums(words & _LANES, rows.bounds)
-    odd = _segment_sums(words >> np.uint64(16) & _LANES, rows.bounds)
+    even = _segment_sums(words & HALVES, bounds)
+    odd = _segment_sums(words >> np.uint64(16) & HALVES, bounds)
     low, high = np.uint64(0xFFFFFFFF), np.uint64(32)
-    sums = np.stack([even & low, odd & low, even >> high, odd >> high], axis=1).astype(np.int64)
-    return sums - 128 * gram_count(rows)[:, None]
+    return np.stack([even & low, odd & low, even >> high, odd >> high], axis=1).astype(np.int64)
 
 
 def sums_to_logits(
@@ -153,8 +166,10 @@ def network_probabilities(model: Model, rows: Rows, inputs: NDArray[np.float32])
     logits = np.zeros((inputs.shape[0], len(LABELS)))
     for language, network in enumerate(model.networks):
         chosen = rows.language == language
-        if chosen.any():
-            logits[chosen] = network.logits(inputs[chosen])
+        if chosen.all():
+            logits = network.logits(inputs)
+        elif chosen.any():
+            logits[chosen] = network.logits(inputs.T[:, chosen].T)  # a column lies together
     return softmax(logits)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import disguise, features, kinds, model, rules, segment, sites, split, store
+from classifier import accelerate, disguise, features, kinds, model, rules, segment, sites, split, store
 from classifier.decide import STEPS, Mark, Result, pool
 from classifier.disguise import Seen
 from classifier.reread import Explainer
@@ -232,6 +232,7 @@ class Classifier:
         return _tried(self._stages, lambda text: _failed(text, len(self.kinds)), texts, hosts)
 
     def _stages(self, texts: list[str], hosts: list[str | None]) -> Iterator[_Read]:
+        accelerate.read(sum(map(len, texts)))
         cuts = segment.cut_many(texts, self._limits, self._language_id)
         cuts = split.split(self._stored.model, texts, cuts, self._language_id)
         ruled = known = None

@@ -30,12 +30,15 @@ MAY_IMPORT = {
     "points": {"schema"},
     "seams": {"schema", "points"},
     "segment": {"schema", "language", "points", "seams"},
-    "features": {"schema", "points", "language.han"},
+    "kernels": set(),
+    "features": {"schema", "points", "language.han", "kernels"},
     "sums": {"features"},
-    "evidence": {"points", "features", "sums"},
+    "evidence": {"points", "features", "sums", "kernels"},
     "surroundings": {"schema", "features", "sums", "evidence"},
     "context": {"schema", "features", "sums", "evidence", "surroundings"},
-    "model": {"schema", "features", "evidence", "context"},
+    "model": {"schema", "features", "evidence", "context", "kernels"},
+    "compiled": {"features", "evidence", "model", "kernels"},
+    "accelerate": {"compiled", "kernels"},
     "kinds": {"schema", "features", "sums", "surroundings", "context", "model"},
     "places": {"points", "language.scripts"},
     "split": {"schema", "language", "features", "context", "model", "places", "points"},
@@ -49,7 +52,7 @@ MAY_IMPORT = {
     "sites": {"schema", "features"},
     "rules": {"schema", "disguise", "points", "features", "decide", "sites"},
     "pipeline": {
-        *"schema disguise segment split features model kinds store decide reread rules sites".split(),
+        *"schema accelerate disguise segment split features model kinds store decide reread rules sites".split(),
     },
     "setup": {"schema", "pipeline"},
     "corpus": set(),
@@ -192,9 +195,9 @@ def test_import_alone_loads_no_dependency():
     assert not loaded_after("import classifier") & {"numpy", "joblib", "sklearn", "langdetect"}
 
 
-def test_labelling_loads_neither_scikit_learn_nor_langdetect():
+def test_labelling_loads_neither_scikit_learn_nor_langdetect_nor_numba():
     program = "from classifier import Classifier; Classifier.load().label('Der Hafen ist zu. 港口关闭。 Subscribe now!')"
-    assert not loaded_after(program) & {"sklearn", "scipy", "langdetect"}
+    assert not loaded_after(program) & {"sklearn", "scipy", "langdetect", "numba"}
 
 
 def test_help_loads_no_dependency():

@@ -30,7 +30,7 @@ from statistics import median
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from classifier import context, features, segment, split, store
+from classifier import accelerate, compiled, context, features, kernels, segment, split, store
 from classifier import model as stages
 from classifier.batch import Batch, execute
 from classifier.evidence import evidence
@@ -40,6 +40,7 @@ from classifier.schema import Limits, Segments
 from training import data
 
 Tasks = dict[str, Callable[[], object]]
+_COMPILED = ("kernel: features, n-grams, scores", "context: evidence and inputs", "label_many", "clean, JSONL to JSONL")
 _SLOW_SHARE = 20  # what takes seconds a megabyte is timed on one document in so many
 _HTML = "<html><body><article>{}</article></body></html>"
 
@@ -99,7 +100,10 @@ def _corpus(source: Path) -> Corpus:
 
 def _timed(corpus: Corpus, folder: Path, rounds: int) -> tuple[dict[str, float], dict[str, list[float]]]:
     """MB that each task reads, and the seconds that it took in each round."""
-    tasks = {**_stages(corpus), **_whole(corpus, folder), **_beside(corpus, folder)}
+    accelerate.PAYS = sys.maxsize  # which kernels run is said here
+    own = {**_stages(corpus), **_whole(corpus, folder)}
+    compiled.verify()
+    tasks = {**own, **{f"{name}, compiled": _with_numba(own[name]) for name in _COMPILED}, **_beside(corpus, folder)}
     slow = _slow(corpus)
     sizes = dict.fromkeys(tasks, corpus.megabytes)
     sizes |= dict.fromkeys(slow, sum(len(text.encode("utf-8", "surrogatepass")) for text in corpus.texts[::_SLOW_SHARE]) / 1e6)
@@ -110,6 +114,17 @@ def _timed(corpus: Corpus, folder: Path, rounds: int) -> tuple[dict[str, float],
             task()
             times[name].append(time.perf_counter() - start)
     return sizes, {name: seconds[1:] for name, seconds in times.items()}
+
+
+def _with_numba(task: Callable[[], object]) -> Callable[[], object]:
+    def run() -> object:
+        kernels.use(compiled.KERNELS)
+        try:
+            return task()
+        finally:
+            kernels.use(kernels.plain())
+
+    return run
 
 
 def _stages(corpus: Corpus) -> Tasks:
@@ -196,6 +211,8 @@ def _slow(corpus: Corpus) -> Tasks:
     """Other tools, on a part of the documents. Those that read HTML are given a paragraph a line: another stage."""
     import justext
     import trafilatura
+    from datatrove.data import Document
+    from datatrove.pipeline.filters import C4QualityFilter
 
     from classifier import language
 
@@ -203,7 +220,9 @@ def _slow(corpus: Corpus) -> Tasks:
     pages = [_HTML.format("".join(f"<p>{html.escape(line)}</p>" for line in text.splitlines())) for text in texts]
     cuts = [segment.cut(text) for text in texts]
     words = justext.get_stoplist("English")
+    rules = C4QualityFilter()
     return {
+        "datatrove, C4 filter": lambda: [rules.filter(Document(text=text, id="")) for text in texts],
         "langdetect, once a paragraph": lambda: [
             language.detected(text, cut.ends, cut.paragraphs) for text, cut in zip(texts, cuts, strict=True)
         ],

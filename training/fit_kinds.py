@@ -132,7 +132,7 @@ def read(documents: Sequence[data.Document], folds: NDArray[np.int64], known: Se
         named = np.concatenate([data.segment_names(document, cut, known) for document, cut in zip(batch, cuts, strict=True)])
         label = np.where(named >= 0, of_number[named], model.probabilities(base, made).argmax(1))
         chosen = np.flatnonzero(np.isin(label, wanted))
-        counts.append(rows.counted(np.stack(features.buckets(made.grams, made.bounds)), made.bounds, chosen))
+        counts.append(rows.counted(features.buckets(made.grams, made.bounds), made.bounds, chosen))
         document = np.repeat(np.arange(at, at + len(batch)), np.diff(made.documents))[chosen]
         kind = np.where(named < 0, data.UNLABELLED, np.maximum(named - len(LABELS) + 1, 0))[chosen]
         found.append((made.shape[chosen, 0], lines + made.paragraph[chosen], document, label[chosen], kind, folds[document]))

@@ -114,7 +114,7 @@ def read_grams(
         labels += [label[label >= 0] for label in known]
         rows = features.rows(texts, cuts)
         chosen = np.flatnonzero(np.concatenate(known) >= 0)
-        counts.append(counted(np.stack(features.buckets(rows.grams, rows.bounds)), rows.bounds, chosen))
+        counts.append(counted(features.buckets(rows.grams, rows.bounds), rows.bounds, chosen))
         languages.append(rows.language[chosen])
     matrix = sp.vstack(counts, format="csr")
     fold = np.repeat(folds, [len(label) for label in labels])
