@@ -21,6 +21,7 @@ LOCK = ROOT / ".ci" / "requirements.lock"
 PERMISSIVE = frozenset(
     "0BSD Apache-2.0 BSD-2-Clause BSD-3-Clause CC0-1.0 CNRI-Python ISC MIT MIT-0 MIT-CMU PSF-2.0 Unlicense ZPL-2.1 Zlib".split()
 )
+PERMISSIVE |= {"Apache-2.0 WITH LLVM-exception"}  # which asks for less than Apache-2.0
 # The Mozilla Public License asks for changed files of its own, not for ours; we change and ship none of them.
 MPL = "MPL-2.0, used unchanged, not shipped by us"
 EXCEPTIONS = {
