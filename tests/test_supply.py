@@ -25,6 +25,7 @@ PERMISSIVE |= {"Apache-2.0 WITH LLVM-exception"}  # which asks for less than Apa
 # The Mozilla Public License asks for changed files of its own, not for ours; we change and ship none of them.
 MPL = "MPL-2.0, used unchanged, not shipped by us"
 EXCEPTIONS = {
+    "atheris": "Apache-2.0 by the LICENSE in its repository, which its metadata leave out; only the extra doubt",
     "tqdm": MPL,
     "orjson": f"{MPL}; only the extra datatrove",
     "certifi": f"{MPL}; only extras",
@@ -39,6 +40,7 @@ CALLED = {
     r"BSD( License)?|BSD[ -]3-Clause( License)?|3-Clause BSD License": "BSD-3-Clause",
     r"(The )?BSD 2-Clause License|BSD-2-Clause": "BSD-2-Clause",
     r"PSFL|PSF-2.0|Python Software Foundation License": "PSF-2.0",
+    r"ISC License( \(ISCL\))?": "ISC",
     r"MPL-2.0( AND MIT)?|Mozilla Public License 2.0 \(MPL 2.0\)": "MPL-2.0",
 }
 
