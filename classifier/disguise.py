@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.points import look_up
+from classifier.points import distinct, look_up
 from classifier.schema import BREAKS
 
 # Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), drawn as nothing; and the anchors of annotations.
@@ -203,7 +203,7 @@ def _suspects(texts: Sequence[str]) -> list[int]:
         parts = (text[max(start - 2, 0) : start + _PART] for start in range(0, len(text), _PART))
         return [0] if any(_disguised(part).any() for part in parts) else []
     ends = np.cumsum([len(text) + 1 for text in texts])
-    found: list[int] = np.unique(np.searchsorted(ends, np.flatnonzero(_disguised("\n".join(texts))), side="right")).tolist()
+    found: list[int] = distinct(np.searchsorted(ends, np.flatnonzero(_disguised("\n".join(texts))), side="right")).tolist()
     return found
 
 

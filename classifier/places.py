@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.language.scripts import member, word_keys
-from classifier.points import PLANE, look_up, matching
+from classifier.language.scripts import word_keys
+from classifier.points import PLANE, look_up, matching, member
 
 _ASTRAL = 0x10000
 _OTHER, _BLANK, _UPPER, _LOWER, _DIGIT, _HAN = range(6)
@@ -81,7 +81,7 @@ def find(text: str, starts: NDArray[np.int64], stops: NDArray[np.int64], room: N
     kind = np.full(words.size, -1, np.int8)
     kind[classes[words] == _HAN] = 2
     # Behind more than one space, what is taken for the last of the word is a space, and no letter.
-    letter = np.isin(classes[np.maximum(words - 2, 0)], [_UPPER, _LOWER, _DIGIT, _HAN])
+    letter = classes[np.maximum(words - 2, 0)] >= _UPPER
     kind[capitals[1:-2] & letter] = 0
     glued = np.flatnonzero((classes[1:] == _UPPER) & (classes[:-1] == _LOWER)) + 1
     kind = np.concatenate((kind, np.full(glued.size, 1, np.int8)))

@@ -30,7 +30,9 @@ from classifier.points import (
     IS_UPPER,
     STOPS,
     Points,
+    distinct,
     in_batch,
+    member,
     starts_of,
 )
 from classifier.schema import BREAKS, Limits, Segments
@@ -57,7 +59,7 @@ _SHORT_OPENERS = frozenset("A I In It At On As He We If My So No To By Or Do Is 
 # Those of letters alone as numbers, the last letter lowest; none is longer than the longest.
 _KNOWN = [word for word in _TITLES | _MAYBE if word.isalpha()]
 _LONGEST_KNOWN = max(map(len, _KNOWN))
-_KNOWN_KEYS = np.array([sum(ord(c) << 8 * i for i, c in enumerate(reversed(word))) for word in _KNOWN], np.uint64)
+_KNOWN_KEYS = np.sort(np.array([sum(ord(c) << 8 * i for i, c in enumerate(reversed(word))) for word in _KNOWN], np.uint64))
 
 
 def cut(text: str, limits: Limits | None = None, language_id: str = "exact") -> Segments:
@@ -79,11 +81,11 @@ def cut_many(texts: Sequence[str], limits: Limits | None = None, language_id: st
     np.cumsum(batch.flags & IS_SPACE == 0, out=visible[1:])
     breaks = _lines(batch, visible)
     lines = batch.by_document(breaks)
-    found = np.unique(np.concatenate((breaks, _sentence_ends(batch), _behind_blanks(batch, seams(batch)))))
-    found = found[~np.isin(found, batch.offsets[:-1])]
+    found = distinct(np.concatenate((breaks, _sentence_ends(batch), _behind_blanks(batch, seams(batch)))))
+    found = found[~member(found, batch.offsets[:-1])]
     ends = batch.by_document(found)
     starts = starts_of(batch.offsets, found)
-    for number in np.unique(batch.owner(found[visible[found] == visible[starts]])).tolist():
+    for number in distinct(batch.owner(found[visible[found] == visible[starts]])).tolist():
         ends[number] = _tile(texts[number], ends[number], lines[number])
     for number, looked in enumerate(_mixed_lines(batch, read, breaks, lines)):
         ends[number] = _cap(texts[number], _switched(texts[number], ends[number], lines[number], looked), longest)
@@ -200,7 +202,7 @@ def _plain_ends(batch: Points, at: NDArray[np.intp]) -> tuple[NDArray[np.bool_],
         key |= np.where(live, points[place] | 0x20, 0).astype(np.uint64) << np.uint64(8 * (back - 1))
     long = letters > _LONGEST_KNOWN
     word = flags[np.maximum(at - letters - 1, 0)] & IS_SPACE != 0
-    english = long | word & (letters > 1) & ~np.isin(key, _KNOWN_KEYS)
+    english = long | word & (letters > 1) & ~member(key, _KNOWN_KEYS)
     chinese = (flags[at] & IS_STOP != 0) & (points[at] != ord(".")) & (points[at] != ord("…")) & (behind & IS_HAN != 0)
     chinese &= flags[at - 1] & IS_BULLET == 0
     return english | chinese, np.sort(np.concatenate((at[english] + 2, at[chinese] + 1)))

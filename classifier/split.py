@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from classifier import context, features, language, places
 from classifier import model as stages
 from classifier.places import KINDS, Places
-from classifier.points import in_batch, starts_of
+from classifier.points import distinct, in_batch, member, starts_of
 from classifier.schema import LANGUAGES, Language, Segments
 
 # A shorter segment stays whole, nor is a shorter part cut off: there is too little to hear, and
@@ -80,7 +80,7 @@ def split(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segments], l
     added = np.sort(found.at[_choose(model, found, pieces)])
     documents = np.searchsorted(offsets, added, side="right") - 1
     again = []
-    for number in np.unique(documents).tolist():
+    for number in distinct(documents).tolist():
         cut, extra = cuts[number], added[documents == number] - offsets[number]
         lines = np.array(cut.paragraphs)[np.searchsorted(cut.ends, extra)]
         ends = np.concatenate((cut.ends, extra))
@@ -109,7 +109,7 @@ def take_apart(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segment
     room = np.where(stops - starts < SHORTEST[routes], stops - starts, SHORTEST_PART)
     found = places.find(joined, starts, stops, room)
     owner = np.searchsorted(starts, found.at, side="right") - 1
-    held = np.unique(owner)
+    held = distinct(owner)
     strings = [joined[a:b] for a, b in zip(starts[held].tolist(), stops[held].tolist(), strict=True)]
     base = np.cumsum([0, *map(len, strings)])
     local = np.searchsorted(held, owner)
@@ -166,7 +166,7 @@ def _choose(model: stages.Model, found: Places, pieces: Pieces) -> NDArray[np.in
         cut = np.flatnonzero((score == best[part]) & (score > 0))
         cut = cut[np.unique(part[cut], return_index=True)[1]]
         chosen.append(pieces.place[cut])
-        stay = np.isin(part, part[cut])
+        stay = member(part, part[cut])
         heads = np.zeros(score.size, bool)
         heads[cut] = heads[bounds] = True
         bounds = np.flatnonzero(heads[stay])

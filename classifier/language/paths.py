@@ -48,7 +48,7 @@ STRONG_PAGE = 0.8
 # 1,000 give the same.
 MAX_KANJI = 100
 
-_CLOSING, _BREAKS = (np.array(list(map(ord, chars))) for chars in ('”’」』"', BREAKS))
+_CLOSING, _BREAKS = (np.array(sorted(map(ord, chars)), np.uint32) for chars in ('”’」』"', BREAKS))
 _WORD = re.compile(r"[^\W\d_]+")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U00033fff]+")
 _ACCENT = re.compile(r"(?:(?<![^\W\d_])[a-z]|\A\W*)[^\W\d_]*[\xc0-\u024f\u1e00-\u1eff]")
@@ -130,7 +130,7 @@ def _pieces(texts: Sequence[str], batch: Read, stops: NDArray[np.int64]) -> _Pie
     starts = points.starts_of(batch.offsets, stops)
     owner = np.searchsorted(batch.offsets, stops) - 1
     shift = batch.offsets[owner]
-    last = np.isin(batch.points[stops - 1], _BREAKS)
+    last = points.member(batch.points[stops - 1], _BREAKS)
     last[:-1] |= owner[1:] != owner[:-1]
     last[-1] = True
     return _Pieces(
@@ -205,8 +205,8 @@ def _by_surroundings(pieces: _Pieces, weight: NDArray[np.int64], route: NDArray[
     page = np.where(share.any(1), share.argmax(1), OTHER)
     blind = pieces.total(known.astype(np.int64)) == 0
     route[blind[pieces.owner]] = page[pieces.owner[blind[pieces.owner]]]
-    closing = (route < 0) & np.isin(pieces.letter, _CLOSING)
-    for document in np.unique(pieces.owner[closing]).tolist():
+    closing = (route < 0) & points.member(pieces.letter, _CLOSING)
+    for document in points.distinct(pieces.owner[closing]).tolist():
         rows = pieces.of(document)
         for i in (rows.start + np.flatnonzero(route[rows] < 0)).tolist():
             # A closing quotation mark belongs to who opened it.
@@ -274,7 +274,7 @@ def _pages(pieces: _Pieces, rows: NDArray[np.intp], hits: NDArray[np.int64], mis
     of = pieces.owner[rows]
     english, foreign = (np.bincount(of, words, len(pieces.texts)) for words in (hits, misses))
     page = (english + 2 * ENGLISH_PRIOR) / (english + foreign + 2)
-    for document in np.unique(of[(english + foreign == 0)[of]]).tolist():
+    for document in points.distinct(of[(english + foreign == 0)[of]]).tolist():
         own = rows[of == document]
         sample = " ".join(pieces.text(row).strip() for row in own[:50].tolist())[:1000]
         labels = sum(word.lower() in grammar.LABEL_WORDS for word in _WORD.findall(sample))

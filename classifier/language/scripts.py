@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.points import Points, look_up, matching
+from classifier.points import Points, look_up, matching, member
 
 # Character classes for `re`: Latin letters, kana, Han with kana, letters of every other script.
 LATIN = r"A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a"
@@ -152,12 +152,6 @@ def letters(points: NDArray[np.uint32]) -> Letters:
         live = sizes > i
         keys[live] |= (points[starts[live] + i] | 0x20).astype(np.uint64) << np.uint64(8 * i)
     return Letters(lanes, starts, member(keys, _ENGLISH_KEYS), member(keys, _FOREIGN_KEYS))
-
-
-def member(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Which of some keys are among the known ones, which ascend."""
-    found: NDArray[np.bool_] = known[np.searchsorted(known, keys).clip(0, known.size - 1)] == keys
-    return found
 
 
 def count(letters: Letters, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Counts:

@@ -7,6 +7,7 @@ the single words and digits that are glued between its characters.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from classifier.language import grammar, scripts
@@ -16,16 +17,17 @@ LATIN, HAN, KANA, FOREIGN = "latin", "han", "kana", "foreign"
 
 # A token of Latin script ends with its last letter or digit before text of another script or
 # full-width punctuation, so that an English sentence is one token.
-_TOKEN = re.compile(
+_TOKEN = (
     rf"(?P<latin>[{_LATIN}](?:[^{_EAST}{_REST}，。！？；：、（）《》〈〉「」『』【】]*[{_LATIN}\d])?)"
     rf"|(?P<han>[{_EAST}](?:[{_EAST}\d%％·]*[{_EAST}])?)"
     rf"|(?P<foreign>[{_REST}](?:[{_REST}\s\d,.]*[{_REST}])?)"
 )
-_SEVERAL_WORDS = re.compile(rf"[{_LATIN}][!-/:-@’”]?\s+[!-/:-@‘“]?[{_LATIN}]|[{_LATIN}]: |\s[|/]")
-_HAN_LETTER = re.compile(rf"[{_EAST}]")
-_LATIN_LETTER = re.compile(f"[{_LATIN}]")
-_REST_LETTER = re.compile(f"[{_REST}]")
-_KANA_LETTER = re.compile(f"[{_KANA}]")
+_SEVERAL_WORDS = rf"[{_LATIN}][!-/:-@’”]?\s+[!-/:-@‘“]?[{_LATIN}]|[{_LATIN}]: |\s[|/]"
+_HAN_LETTER = rf"[{_EAST}]"
+_LATIN_LETTER = f"[{_LATIN}]"
+_REST_LETTER = f"[{_REST}]"
+_KANA_LETTER = f"[{_KANA}]"
+_compiled = cache(re.compile)  # at first use: many texts need none, and these take a tenth of what NumPy takes to load
 
 OPEN_QUOTE, CLOSE_QUOTE = frozenset("“‘「『\"'"), frozenset("”’」』\"'")
 OPEN_BRACKET, CLOSE_BRACKET = frozenset("(（[［【〔"), frozenset(")）]］】〕")
@@ -53,16 +55,20 @@ def may_switch(text: str) -> bool:
     It needs letters of several scripts; Chinese with Latin words needs two of them side by
     side, or a separator for a label of one word.
     """
-    if _HAN_LETTER.search(text):
-        return bool(_SEVERAL_WORDS.search(text) or _KANA_LETTER.search(text) or _REST_LETTER.search(text))
-    return _REST_LETTER.search(text) is not None and _LATIN_LETTER.search(text) is not None
+    if _has(_HAN_LETTER, text):
+        return _has(_SEVERAL_WORDS, text) or _has(_KANA_LETTER, text) or _has(_REST_LETTER, text)
+    return _has(_REST_LETTER, text) and _has(_LATIN_LETTER, text)
+
+
+def _has(expression: str, text: str) -> bool:
+    return _compiled(expression).search(text) is not None
 
 
 def tokenise(text: str) -> list[Run]:
     """Stretches of one script; Chinese takes in a single word glued between its characters."""
     tokens: list[Run] = []
     japanese = False
-    for match in _TOKEN.finditer(text):
+    for match in _compiled(_TOKEN).finditer(text):
         kind = match.lastgroup or LATIN
         start, end = match.span()
         if kind == HAN and _is_kana(match.group()) and frame_of(text, start, end) != "title":
@@ -82,7 +88,7 @@ def tokenise(text: str) -> list[Run]:
 
 
 def _is_kana(text: str) -> bool:
-    kana = len(_KANA_LETTER.findall(text))
+    kana = len(_compiled(_KANA_LETTER).findall(text))
     return kana >= 2 and kana >= KANA_SHARE * len(text)
 
 
