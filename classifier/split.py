@@ -9,7 +9,6 @@ batch and on any machine.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from classifier import model as stages
 from classifier.places import KINDS, Places
 from classifier.points import distinct, in_batch, member, starts_of
 from classifier.schema import LANGUAGES, Language, Segments
+from classifier.sums import rounded_logs
 
 # A shorter segment stays whole, nor is a shorter part cut off: there is too little to hear, and
 # without these bounds this stage takes twice the time (`python -m training.benchmark`) and meets
@@ -38,7 +38,7 @@ _HAN = re.compile("[\u3400-\u9fff]")
 # are, in logarithms; and what stands around. A feature that is true counts UNIT.
 UNIT = 16
 FEATURES = ("gap", "lift", "size left", "size right", "capital before", "capital after", "begins", *KINDS)
-_SIZES = np.array([round(UNIT / 2 * math.log2(1 + n / UNIT)) for n in range(4096)], np.int64)
+_SIZES = rounded_logs(UNIT // 2, UNIT, 4096)
 _ZH = LANGUAGES.index(Language.ZH)
 # Chinese below, the rest above. `python -m training.splits` prints them; on sites not fitted on
 # they meet 16 % of the borders without a mark in glued English units, 8 % in Chinese, and cut in

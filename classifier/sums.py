@@ -15,7 +15,17 @@ from classifier.features import Rows
 
 Column = NDArray[np.int64]
 Number = TypeVar("Number", np.int64, np.int32, np.uint64)
-_LOGS = np.array([round(8 * math.log2(1 + n)) for n in range(8192)], np.int64)
+
+
+def rounded_logs(steps: int, unit: int, size: int) -> Column:
+    """`steps` times the binary logarithm of 1 + n / unit, rounded, of the whole numbers below `size`."""
+    most = round(steps * math.log2(1 + (size - 1) / unit))
+    # Where it grows by one; none of these lies so near a whole number that another processor could see it elsewhere.
+    edges = unit * (2 ** ((np.arange(1, most + 1) - 0.5) / steps) - 1)
+    return np.searchsorted(edges, np.arange(size), side="right")
+
+
+_LOGS = rounded_logs(8, 1, 8192)
 FLAG = 10  # a mark that is either there or not, about as large as other inputs of the second stage
 FAR = int(_LOGS[-1])  # the logarithm of whatever is further, or not there
 

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "accelerate": {"compiled", "kernels"},
     "kinds": {"schema", "features", "sums", "surroundings", "context", "model"},
     "places": {"points", "language.scripts"},
-    "split": {"schema", "language", "features", "context", "model", "places", "points"},
+    "split": {"schema", "language", "features", "sums", "context", "model", "places", "points"},
     "arrays": set(),
     "manifest": {"schema"},
     "store": {"schema", "arrays", "manifest", "features", "context", "model", "kinds"},

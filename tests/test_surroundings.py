@@ -1,9 +1,12 @@
+import math
+
 import numpy as np
+import pytest
 
 from classifier import context, features, segment
 from classifier import surroundings as around
 from classifier.evidence import evidence
-from classifier.sums import FAR, FLAG, log, places
+from classifier.sums import FAR, FLAG, log, places, rounded_logs
 from classifier.surroundings import SCORE_LIMIT, Group
 
 LIST = (
@@ -101,3 +104,9 @@ def inputs(text):
 
 def ends_of(rows):
     return context._ends(rows)
+
+
+@pytest.mark.parametrize(("steps", "unit", "size"), [(8, 1, 8192), (8, 16, 4096)])
+def test_rounded_logarithms_are_those_of_every_number(steps, unit, size):
+    expected = [round(steps * math.log2(1 + number / unit)) for number in range(size)]
+    assert rounded_logs(steps, unit, size).tolist() == expected

@@ -6,7 +6,6 @@ process that is killed while it writes leaves half a message in it, which is wai
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -14,11 +13,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from classifier.schema import RunStopped
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 Work = TypeVar("Work")
 Done = TypeVar("Done")
@@ -99,6 +100,8 @@ def _attempt(task: Task[Work, Done], piece: Work) -> Iterator[Done]:
 
 
 def _share(pieces: Iterator[Work], task: Task[Work, Done], workers: int) -> Iterator[Done]:
+    from multiprocessing.connection import wait  # takes longer to load than a short text to clean
+
     slots: deque[_Slot[Work, Done]] = deque()
     todo: deque[_Slot[Work, Done]] = deque()
     crew: dict[Connection, _Worker] = {}
@@ -139,6 +142,8 @@ def _share(pieces: Iterator[Work], task: Task[Work, Done], workers: int) -> Iter
 
 
 def _hire(task: Task[Work, Done]) -> _Worker:
+    import multiprocessing
+
     # A forked process shares the loaded model; elsewhere than on Linux forking is not safe.
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     ours, theirs = context.Pipe()
