@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from classifier.kernels import kernel
 from classifier.language import han
-from classifier.points import PLANE, in_batch, look_up, matching
+from classifier.points import PLANE, in_batch, letters, look_up, matching, within
 from classifier.schema import Segments
 
 BUCKET_BITS = 17
@@ -42,32 +42,33 @@ def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
     """Code point to folded code point (0 where invisible), and to counters in 12-bit lanes."""
     lower = PLANE.replace("\u0130", "i").lower()  # the one letter whose lower case is longer
     fold = np.frombuffer(lower.encode("utf-32-le", "surrogatepass"), np.uint32).copy()
-    fold = np.concatenate((fold, [0x2B50]))  # every symbol beyond the basic plane is one star
+    fold = np.append(fold, np.uint32(0x2B50))  # every symbol beyond the basic plane is one star
     lanes = np.zeros(_ASTRAL + 1, np.uint64)
 
-    def points(one: str) -> NDArray[np.intp]:
-        return np.flatnonzero(matching(one))
-
-    def mark(where: NDArray[np.intp], shape: int) -> None:
-        lanes[where] += np.uint64(1) << np.uint64(_LANE * shape)
-
-    mark(points(r"[^\W\d_]"), _LETTER)
-    mark(np.flatnonzero(fold[:_ASTRAL] != np.arange(_ASTRAL)), _UPPER)
-    mark(points(r"\d"), _DIGIT)
-    mark(points("[\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"), _HAN)
-    mark(points(r"[^\w\s\x00-\x1f\x7f-\x9f\ud800-\udfff]|_"), _MARK)
-    mark(np.array([_ASTRAL]), _MARK)
+    word, digit = matching(r"\w"), matching(r"\d")
+    blank = matching(r"\s") | within("\x00-\x1f\x7f-\x9f\ud800-\udfff")  # with what no reader sees as a mark
+    of_shape = {
+        _LETTER: letters(),
+        _UPPER: fold[:_ASTRAL] != np.arange(_ASTRAL),
+        _DIGIT: digit,
+        _HAN: within("\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"),
+        _MARK: ~(word | blank) | within("_"),
+    }
+    for shape, found in of_shape.items():
+        lanes[:_ASTRAL] += found.astype(np.uint64) << np.uint64(_LANE * shape)
+    lanes[_ASTRAL] = np.uint64(1) << np.uint64(_LANE * _MARK)
 
     traditional, simplified = han.traditional_to_simplified()
     both = (traditional < _ASTRAL) & (simplified < _ASTRAL)
     fold[traditional[both]] = simplified[both]
     wide = np.arange(0xFF01, 0xFF5F)
     fold[wide] = fold[wide - 0xFEE0]
-    fold[points(r"\d")] = ord("0")
-    fold[points(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")] = SPACE
+    plane = fold[:_ASTRAL]
+    plane[digit] = ord("0")
+    plane[blank] = SPACE
     for char, plain in _QUOTES.items():
         fold[ord(char)] = ord(plain)
-    fold[points(f"[{_INVISIBLE}]")] = 0
+    plane[within(_INVISIBLE)] = 0
     return fold, lanes
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.language.scripts import word_keys
-from classifier.points import PLANE, look_up, matching, member
+from classifier.points import PLANE, letters, look_up, matching, member, within
 
 _ASTRAL = 0x10000
 _OTHER, _BLANK, _UPPER, _LOWER, _DIGIT, _HAN = range(6)
@@ -35,15 +35,15 @@ _LETTERS = 8  # of a word that are compared
 def _classes() -> NDArray[np.uint8]:
     """Code point to class; the last entry stands for all beyond the basic plane."""
     table = np.zeros(_ASTRAL + 1, np.uint8)
-    upper = "".join(c for c in PLANE[:0x2000] if c.isupper())
-    for pattern, number in (
-        (r"\s", _BLANK),
-        (r"\d", _DIGIT),
-        (r"[^\W\d_]", _LOWER),
-        (f"[{upper}]", _UPPER),
-        ("[\u3041-\u30fa\u3400-\u9fff\uf900-\ufaff]", _HAN),
+    upper = np.array([point for point, char in enumerate(PLANE[:0x2000]) if char.isupper()])
+    for found, number in (
+        (matching(r"\s"), _BLANK),
+        (matching(r"\d"), _DIGIT),
+        (letters(), _LOWER),
+        (upper, _UPPER),
+        (within("\u3041-\u30fa\u3400-\u9fff\uf900-\ufaff"), _HAN),
     ):
-        table[:_ASTRAL][matching(pattern)] = number
+        table[:_ASTRAL][found] = number
     return table
 
 

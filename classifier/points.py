@@ -47,6 +47,23 @@ def matching(one: str) -> NDArray[np.bool_]:
     return found
 
 
+@cache
+def letters() -> NDArray[np.bool_]:
+    """Which code points of the basic plane are letters, of any script; not to be changed."""
+    found = matching(r"\w") & ~matching(r"\d")
+    found[ord("_")] = False
+    found.flags.writeable = False
+    return found
+
+
+def within(chars: str) -> NDArray[np.bool_]:
+    """Which code points of the basic plane are among single ones and ranges, written as inside a character class."""
+    found = np.zeros(_ASTRAL, np.bool_)
+    for match in re.finditer("(.)(?:-(.))?", chars, re.DOTALL):
+        found[ord(match[1]) : ord(match[2] or match[1]) + 1] = True
+    return found
+
+
 def _table() -> NDArray[np.uint16]:
     """Code point to flags; the last entry stands for all beyond the basic plane."""
     table = np.zeros(_ASTRAL + 1, np.uint16)

@@ -330,18 +330,18 @@ def test_an_output_that_cannot_be_written_says_where(run, tmp_path):
 
 
 def test_a_disk_that_fills_up_stops_the_run_and_resume_goes_on(run, tmp_path):
-    (tmp_path / "in.jsonl").write_bytes(JSONL * 100)
-    command = [sys.executable, "-m", "classifier", "clean", "in.jsonl", "--output", "out", "--shard-size", "0.5"]
+    (tmp_path / "in.jsonl").write_bytes(JSONL * 20)
+    command = [sys.executable, "-m", "classifier", "clean", "in.jsonl", "--output", "out", "--shard-size", "0.1"]
 
     def small_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     full = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, preexec_fn=small_disk)
     assert full.returncode == 4
     assert "cannot write out/part-000000.jsonl" in full.stderr
     assert not list((tmp_path / "out").glob("part-*"))
-    assert run("clean", "in.jsonl", "--output", "out", "--shard-size", "0.5", "--resume")[0] == 0
-    assert run("clean", "in.jsonl", "--output", "whole", "--shard-size", "0.5")[0] == 0
+    assert run("clean", "in.jsonl", "--output", "out", "--shard-size", "0.1", "--resume")[0] == 0
+    assert run("clean", "in.jsonl", "--output", "whole", "--shard-size", "0.1")[0] == 0
     for file in (tmp_path / "whole").glob("part-*"):
         assert file.read_bytes() == (tmp_path / "out" / file.name).read_bytes()
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.points import Points, look_up, matching, member
+from classifier import points
+from classifier.points import Points, look_up, member
 
 # Character classes for `re`: Latin letters, kana, Han with kana, letters of every other script.
 LATIN = r"A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a"
@@ -59,7 +60,7 @@ IS_REST, IS_ACCENT, IS_BAR, IS_LETTER = (np.uint64(1 << bit) for bit in range(5 
 
 def _script_table() -> NDArray[np.uint64]:
     table = np.zeros(_ASTRAL_HAN + 1, np.uint8)
-    table[:_ASTRAL][matching(r"[^\W\d_]")] = _FOREIGN
+    table[:_ASTRAL][points.letters()] = _FOREIGN
     latin = [*range(0x41, 0x5B), *range(0x61, 0x7B), 0xAA, 0xBA, *range(0xC0, 0x250), *range(0x1E00, 0x1F00)]
     latin += [*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]
     table[[point for point in latin if table[point] or point >= 0xFF21]] = _LATIN
@@ -69,13 +70,13 @@ def _script_table() -> NDArray[np.uint64]:
     lanes = np.uint64(1) << (np.arange(-1, 5) * LANE).clip(0).astype(np.uint64)
     lanes[_NONE] = 0
     packed: NDArray[np.uint64] = lanes[table]
-    for pattern, flag in (
-        (f"[{REST}]", IS_REST),
-        ("[\xc0-\u024f\u1e00-\u1eff]", IS_ACCENT),
-        ("[|/]", IS_BAR),
-        ("[A-Za-z\xc0-\u024f\u1e00-\u1eff]", IS_LETTER),
+    for chars, flag in (
+        (REST.encode("ascii").decode("unicode_escape"), IS_REST),
+        ("\xc0-\u024f\u1e00-\u1eff", IS_ACCENT),
+        ("|/", IS_BAR),
+        ("A-Za-z\xc0-\u024f\u1e00-\u1eff", IS_LETTER),
     ):
-        packed[:_ASTRAL][matching(pattern)] |= flag
+        packed[:_ASTRAL][points.within(chars)] |= flag
     return packed
 
 
