@@ -234,7 +234,7 @@ def _folded(phrase: str) -> str:
 
 def _fold(texts: Sequence[str]) -> _Folded:
     batch = points.read(texts)
-    folded = features.folded(batch.points).astype(np.uint32)
+    folded = features.folded(batch.points)
     own = (folded == _STAR) & (batch.points >= _ASTRAL) | (folded == _ZERO)
     wide = (batch.points >= 0xFF10) & (batch.points <= 0xFF19)
     folded[own] = (batch.points - wide * np.uint32(0xFEE0))[own]

@@ -38,7 +38,7 @@ def tide(clf, tmp_path_factory):
         "The harbour reopened on Monday after four days of repairs, the bridge office said in a statement, and ships came in.\n"
         "Residents near the quay had waited since spring, and the market will follow in autumn, officials said on Tuesday.\n"
     )
-    lines = ["Walks from the pier start at nine", "Pier cafe, open until nine", "Harbour map and tides", "Back to the pier"]
+    lines = ["Tide tables", "More about the quay", "Walks from the pier start at nine", "Pier cafe, open until nine"]
     # One that the model holds for boilerplate, but not surely enough to remove it.
     unsure = next(line for line in lines if 0.7 < 1 - clf.label(article + line).probabilities[-1][0] / 10_000 < 0.8)
     folder = tmp_path_factory.mktemp("tide")

@@ -149,7 +149,7 @@ def toy(monkeypatch):
     """Few texts of our own, rows of a few sites, and settings that fit in seconds."""
     own = data.own()
     monkeypatch.setattr(data, "own", lambda: own[::60])
-    settings = fit.Settings(boosting_rounds=6, boosting_leaves=7, boosting_models=1, units=8, added=3.0)
+    settings = fit.Settings(boosting_rounds=6, boosting_leaves=7, units=8, added=3.0)
     known = [document(language, number, f"{language} {number % 5}") for language in LINES for number in range(15)]
     return settings, stages.read_known(known, settings, stages.Clock())
 

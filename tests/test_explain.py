@@ -33,6 +33,14 @@ def of(result, label):
     return next(span for span in result.spans if span.label == label)
 
 
+def fits(told, probabilities):
+    """Is the margin the odds of the label against the other? Probabilities come in steps, which is much of a small one."""
+    own, other = (float(probabilities[LABELS.index(name)]) for name in (told.label, told.against))
+    if not other:
+        return told.margin > math.log(own / 0.5) - 0.06
+    return told.margin == pytest.approx(math.log(own / other), abs=0.06 + 0.6 / other)
+
+
 @pytest.fixture(scope="module")
 def readings(clf):
     model = clf._stored.model
@@ -73,10 +81,8 @@ def test_reasons_add_up_to_the_odds_of_the_label_against_the_other(clf, text):
         start = result.segments.ends[row - 1] if row else 0
         span = Span(start, end, LABELS[label], result.spans[0].language, 1.0, True)
         told = result.explain(span)
-        own, other = (float(result.probabilities[row][LABELS.index(name)]) for name in (told.label, told.against))
         assert sum(weight for _, weight in told.reasons) == pytest.approx(told.margin, abs=1e-3)
-        # Probabilities are handed out in steps of 1/10,000, which is much of a small one.
-        assert told.margin == pytest.approx(math.log(own / other), abs=0.06 + 0.6 / other)
+        assert fits(told, result.probabilities[row])
 
 
 def test_the_words_that_are_named_carry_most_of_what_its_own_words_weigh(clf):
@@ -121,7 +127,7 @@ def test_taking_the_heaviest_words_away_moves_a_pitch_more_than_taking_others(cl
                 text = "".join(char for at, char in enumerate(result.text) if at not in holes)
                 out.append(before - promo(clf, text, span.start, span.end - len(holes)))
     assert len(named) > 20
-    # Over all of the traps: 0.39 against 0.02, and more for 60 of 62 pitches.
+    # Over all of the traps: 0.34 against 0.00, and more for 62 of 64 pitches.
     assert np.mean(named) > 0.2 + np.mean(others)
 
 
@@ -181,7 +187,7 @@ def test_a_label_is_held_against_the_next_in_probability_or_against_another(clf)
     result = clf.label(ENGLISH)
     span = of(result, "promo")
     summed = np.diff(np.clip([0, *result.segments.ends], span.start, span.end)) @ result.probabilities.astype(int)
-    assert result.explain(span).against == LABELS[np.argsort(summed)[-2]]
+    assert summed[LABELS.index(result.explain(span).against)] == np.sort(summed)[-2]
     assert result.explain(span, against=Label.LEGAL).against is Label.LEGAL
 
 
@@ -295,6 +301,4 @@ def test_what_stands_beside_a_text_that_a_rule_labelled_is_explained_as_it_was_l
     result = Classifier.load(rules=tmp_path / "rules.toml").label(ENGLISH)
     beside = next(span for span in result.spans if span.decided_by is Decider.MODEL)
     told = result.explain(beside)
-    row = result.probabilities[result.segments.ends.index(beside.end)] / STEPS
-    own, other = row[LABELS.index(told.label)], row[LABELS.index(told.against)]
-    assert told.margin == pytest.approx(math.log(own / other), abs=0.06 + 0.6 / (STEPS * other))
+    assert fits(told, result.probabilities[result.segments.ends.index(beside.end)])

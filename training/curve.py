@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     settings = fit.Settings(seed=options.seed)
     if options.quick:
-        settings = replace(settings, boosting_models=1, boosting_rounds=settings.boosting_rounds // 2)
+        settings = replace(settings, boosting_rounds=settings.boosting_rounds // 2)
     try:
         found = curve(options.data, options.sites, sorted(options.labels), settings)
     except ClassifierError as error:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,11 +97,9 @@ def fit_stages(
     heads, stage, training = _first_stage(documents, folds, settings, known, say)
     contexts = stage.contexts
     logits = np.zeros((len(stage.rows), len(LABELS)))
-    # Enough to calibrate and to choose thresholds.
-    once = replace(settings, boosting_models=1, boosting_rounds=settings.boosting_rounds // 2)
     students = {}
     for number in range(FOLDS):
-        students[number] = _fit_student(stage, contexts.fold != number, once)
+        students[number] = _fit_student(stage, contexts.fold != number, settings)
         chosen = contexts.fold[stage.rows] == number
         logits[chosen] = students[number].logits(stage.inputs[stage.rows[chosen]])
         say(f"second stage, fold {number + 1} of {FOLDS}")
@@ -246,14 +244,14 @@ class _Stage:
 def _fit_student(stage: _Stage, chosen: NDArray[np.bool_], settings: fit.Settings) -> fit.Student:
     """The second stage on the chosen rows. It learns from annotated documents and ours twice, and from the rest of them."""
     label, annotated = stage.contexts.label, stage.contexts.origin == rows.ANNOTATED
-    written = stage.contexts.origin != rows.REARRANGED
     fitted = stage.rows[chosen[stage.rows]]
     spare = chosen & annotated & (label < 0)
     # What is drawn of the shipped rows does not hang on what was added, and what was added is not left to chance.
     drawn = np.random.default_rng(settings.seed).permutation(np.flatnonzero(spare & ~stage.added))[: settings.unlabelled]
     beside = np.flatnonzero(spare & stage.added)[: settings.unlabelled]
-    more = np.concatenate((fitted[written[fitted]], drawn, beside))
-    return fit.fit_student(stage.inputs[fitted], label[fitted], stage.weight[fitted], stage.inputs[more], settings)
+    twice = stage.contexts.origin[fitted] != rows.REARRANGED
+    more = stage.inputs[np.concatenate((drawn, beside))]
+    return fit.fit_student(stage.inputs[fitted], label[fitted], stage.weight[fitted], twice, more, settings)
 
 
 def _thresholds(stage: _Stage, logits: NDArray[np.float64], factors: Sequence[float]) -> choose.Thresholds:
@@ -263,7 +261,12 @@ def _thresholds(stage: _Stage, logits: NDArray[np.float64], factors: Sequence[fl
     seen = contexts.measured[stage.rows]
     kept = stage.rows[seen]
     return choose.choose(
-        probabilities[seen], contexts.label[kept], contexts.language[kept], contexts.layout[kept], contexts.size[kept]
+        probabilities[seen],
+        contexts.label[kept],
+        contexts.language[kept],
+        contexts.layout[kept],
+        contexts.size[kept],
+        contexts.fold[kept],
     )
 
 
