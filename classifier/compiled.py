@@ -29,8 +29,7 @@ _SPREAD = np.uint64(evidence.SPREAD)
 
 def count_shapes(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> NDArray[np.uint64]:
     """As `features.count_shapes`."""
-    found: NDArray[np.uint64] = _count_shapes(features.LANES, points, stops)
-    return found
+    return _count_shapes(features.LANES, points, stops)
 
 
 @_fast
@@ -46,8 +45,7 @@ def _count_shapes(table, points, stops):
 
 def fold(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """As `features.fold`."""
-    grams, bounds = _fold(features.FOLD, points, stops)
-    return grams, bounds
+    return _fold(features.FOLD, points, stops)
 
 
 @_fast
@@ -77,10 +75,7 @@ def _fold(table, points, stops):
 
 def buckets(grams: NDArray[np.uint32], bounds: NDArray[np.int64], bits: int = features.BUCKET_BITS) -> NDArray[np.uint32]:
     """As `features.buckets`."""
-    found: NDArray[np.uint32] = _buckets(
-        features.MIXERS, features.MULTIPLIER, features.SALTS, grams, bounds, np.uint32(32 - bits)
-    )
-    return found
+    return _buckets(features.MIXERS, features.MULTIPLIER, features.SALTS, grams, bounds, np.uint32(32 - bits))
 
 
 @_fast
@@ -102,16 +97,9 @@ def _buckets(mixers, multiplier, salts, grams, bounds, shift):
     return out
 
 
-def lane_sums(
-    weights: NDArray[np.uint64], grams: NDArray[np.uint32], bounds: NDArray[np.int64], table: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """As `model.lane_sums`."""
-    found: NDArray[np.int64] = _lane_sums(weights, grams, bounds, table)
-    return found
-
-
 @_fast
-def _lane_sums(weights, grams, bounds, table):
+def lane_sums(weights, grams, bounds, table):
+    """As `model.lane_sums`."""
     out = np.empty((bounds.size - 1, 4), np.int64)
     low, half, quarter = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(16)
     for row in range(bounds.size - 1):
@@ -130,8 +118,7 @@ def _lane_sums(weights, grams, bounds, table):
 def shared(grams: NDArray[np.uint32], bounds: NDArray[np.int64], documents: NDArray[np.int64]) -> NDArray[np.int64]:
     """As `evidence.shared`."""
     sizes = evidence.table_sizes(np.diff(bounds[documents]))
-    found: NDArray[np.int64] = _shared(grams, bounds, documents, sizes)
-    return found
+    return _shared(grams, bounds, documents, sizes)
 
 
 @_fast
@@ -163,8 +150,7 @@ def _shared(grams, bounds, documents, sizes):
 
 def digests(grams: NDArray[np.uint32], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     """As `evidence.digests`."""
-    found: NDArray[np.int64] = _digests(grams, bounds).view(np.int64)
-    return found
+    return _digests(grams, bounds).view(np.int64)
 
 
 @_fast
@@ -183,8 +169,7 @@ def marks(
     points: NDArray[np.uint32], fourth: NDArray[np.uint32], bounds: NDArray[np.int64], you: NDArray[np.uint32]
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """As `evidence.marks`."""
-    packed, nesting = _marks(evidence.MARKS, evidence.NESTING, points, fourth, bounds, you)
-    return packed, nesting
+    return _marks(evidence.MARKS, evidence.NESTING, points, fourth, bounds, you)
 
 
 @_fast
@@ -222,16 +207,17 @@ def verify(parts: Sequence[str] = _TRIED) -> None:
     weights = np.arange(2 << features.BUCKET_BITS, dtype=np.uint64).reshape(2, -1) * np.uint64(0x9E3779B97F4A7C15)
     table = np.arange(len(parts)) % 2
     documents = np.array([0, min(2, len(parts)), len(parts)])
-    for name, given in (
-        ("count_shapes", (points, stops)),
-        ("fold", (points, stops)),
-        ("buckets", (grams, bounds)),
-        ("lane_sums", (weights & EIGHT_BITS, hashed, bounds, table)),
-        ("shared", (hashed, bounds, documents)),
-        ("digests", (hashed, bounds)),
-        ("marks", (grams, hashed[3], bounds, hashed[3, 1:3])),
-    ):
-        for mine, theirs in zip(_parts(KERNELS[name](*given)), _parts(numpy[name](*given)), strict=True):
+    given: dict[str, tuple[Any, ...]] = {
+        "count_shapes": (points, stops),
+        "fold": (points, stops),
+        "buckets": (grams, bounds),
+        "lane_sums": (weights & EIGHT_BITS, hashed, bounds, table),
+        "shared": (hashed, bounds, documents),
+        "digests": (hashed, bounds),
+        "marks": (grams, hashed[3], bounds, hashed[3, 1:3]),
+    }
+    for name, own in KERNELS.items():  # one that is given nothing to be tried on is an error too
+        for mine, theirs in zip(_parts(own(*given[name])), _parts(numpy[name](*given[name])), strict=True):
             if mine.dtype != theirs.dtype or not np.array_equal(mine, theirs):
                 raise ArithmeticError(f"{name} compiled by numba {numba.__version__} differs from NumPy's")
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.points import distinct, look_up
+from classifier.points import distinct, look_up, ranges
 from classifier.schema import BREAKS
 
 # Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), drawn as nothing; and the anchors of annotations.
@@ -52,8 +52,8 @@ _PART = 1_000_000  # characters that are looked at together at most: a bound on 
 
 def _points(chars: str) -> Iterator[int]:
     """The code points of the inside of a character class."""
-    for match in re.finditer("(.)(?:-(.))?", chars, re.DOTALL):
-        yield from range(ord(match[1]), ord(match[2] or match[1]) + 1)
+    for first, last in ranges(chars):
+        yield from range(first, last + 1)
 
 
 def _forms(chars: str, digits: bool) -> dict[int, str]:

@@ -168,8 +168,8 @@ def fold(points: NDArray[np.uint32], stops: NDArray[np.int64]) -> tuple[NDArray[
 
 def seen(text: str) -> NDArray[np.int64]:
     """Where the characters stand that rows are made of: those of `Rows.grams` but its spaces, in the same order."""
-    folded = look_up(FOLD, np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32))
-    return np.flatnonzero((folded != 0) & (folded != SPACE))
+    plain = folded(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32))
+    return np.flatnonzero((plain != 0) & (plain != SPACE))
 
 
 @kernel

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.language.scripts import word_keys
-from classifier.points import PLANE, letters, look_up, matching, member, within
+from classifier.points import PLANE, letters, look_up, matching, member, within, word_keys
 
 _ASTRAL = 0x10000
 _OTHER, _BLANK, _UPPER, _LOWER, _DIGIT, _HAN = range(6)

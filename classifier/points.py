@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple, TypeVar
 
@@ -56,11 +56,17 @@ def letters() -> NDArray[np.bool_]:
     return found
 
 
-def within(chars: str) -> NDArray[np.bool_]:
-    """Which code points of the basic plane are among single ones and ranges, written as inside a character class."""
-    found = np.zeros(_ASTRAL, np.bool_)
+def ranges(chars: str) -> Iterator[tuple[int, int]]:
+    """The first and the last code point of each single one and each range, written as inside a character class."""
     for match in re.finditer("(.)(?:-(.))?", chars, re.DOTALL):
-        found[ord(match[1]) : ord(match[2] or match[1]) + 1] = True
+        yield ord(match[1]), ord(match[2] or match[1])
+
+
+def within(chars: str) -> NDArray[np.bool_]:
+    """Which code points of the basic plane are among `ranges`."""
+    found = np.zeros(_ASTRAL, np.bool_)
+    for first, last in ranges(chars):
+        found[first : last + 1] = True
     return found
 
 
@@ -70,8 +76,7 @@ def _table() -> NDArray[np.uint16]:
     plane = table[:_ASTRAL]
     plane[matching(r"\w")] |= IS_WORD | IS_ROOM
     plane[matching(BLANK)] |= IS_BLANK
-    for first, last in ("\u3400\u9fff", "\uf900\ufaff"):
-        plane[ord(first) : ord(last) + 1] |= IS_HAN
+    plane[within(HAN)] |= IS_HAN
     for chars, flag in (
         (BREAKS, IS_BREAK),
         (string.ascii_lowercase, IS_LOWER),
@@ -148,6 +153,11 @@ def distinct(values: NDArray[Value]) -> NDArray[Value]:
     fresh = np.ones(ordered.size, np.bool_)
     fresh[1:] = ordered[1:] != ordered[:-1]
     return ordered[fresh]
+
+
+def word_keys(words: Iterable[str]) -> NDArray[np.uint64]:
+    """Words of up to eight ASCII letters as numbers, ascending: a byte a letter, the first lowest."""
+    return np.array(sorted({sum(ord(c) << 8 * i for i, c in enumerate(w)) for w in words}), np.uint64)
 
 
 def member(values: NDArray[Value], known: NDArray[Value]) -> NDArray[np.bool_]:

@@ -34,6 +34,7 @@ from classifier.points import (
     in_batch,
     member,
     starts_of,
+    word_keys,
 )
 from classifier.schema import BREAKS, Limits, Segments
 from classifier.seams import seams
@@ -59,7 +60,7 @@ _SHORT_OPENERS = frozenset("A I In It At On As He We If My So No To By Or Do Is 
 # Those of letters alone as numbers, the last letter lowest; none is longer than the longest.
 _KNOWN = [word for word in _TITLES | _MAYBE if word.isalpha()]
 _LONGEST_KNOWN = max(map(len, _KNOWN))
-_KNOWN_KEYS = np.sort(np.array([sum(ord(c) << 8 * i for i, c in enumerate(reversed(word))) for word in _KNOWN], np.uint64))
+_KNOWN_KEYS = word_keys(word[::-1] for word in _KNOWN)
 
 
 def cut(text: str, limits: Limits | None = None, language_id: str = "exact") -> Segments:

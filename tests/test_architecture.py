@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "compiled": {"features", "evidence", "model", "kernels"},
     "accelerate": {"compiled", "kernels"},
     "kinds": {"schema", "features", "sums", "surroundings", "context", "model"},
-    "places": {"points", "language.scripts"},
+    "places": {"points"},
     "split": {"schema", "language", "features", "sums", "context", "model", "places", "points"},
     "arrays": set(),
     "manifest": {"schema"},

@@ -169,9 +169,10 @@ def fit_student(
     teacher.fit(known, labels, sample_weight=weights * np.where(labels == PROMO, settings.promo, 1.0))
     target = np.zeros((len(inputs) + len(more), len(LABELS)))
     target[:, teacher.classes_] = teacher.predict_proba(np.concatenate((known, more)))
-    target[: len(inputs)] += settings.told * (np.eye(len(LABELS))[labels] - target[: len(inputs)])
+    labelled = target[: len(inputs)]
+    labelled += settings.told * (np.eye(len(LABELS))[labels] - labelled)
     everything = np.concatenate((known, more, known[twice]))
-    target = np.concatenate((target, target[: len(inputs)][twice]))
+    target = np.concatenate((target, labelled[twice]))
     scaler = StandardScaler().fit(everything)
     scaled = scaler.transform(everything)
     network = MLPRegressor(

@@ -96,10 +96,10 @@ class Tally:
 
     def summary(self) -> dict[str, Any]:
         """What a report shows: shares, the sites that deviate, the most frequent strings, samples."""
-        shares = {name: round(row[2] / max(row[1], 1), 4) for name, row in self.sites.items()}
-        enough = [name for name, row in self.sites.items() if row[0] >= _DOCUMENTS and name != _REST]
         from statistics import median  # takes longer to load than a short text to clean
 
+        shares = {name: round(row[2] / max(row[1], 1), 4) for name, row in self.sites.items()}
+        enough = [name for name, row in self.sites.items() if row[0] >= _DOCUMENTS and name != _REST]
         middle = median(shares[name] for name in enough) if enough else 0.0
         typical = median(abs(shares[name] - middle) for name in enough) if enough else 0.0
         away = [name for name in enough if abs(shares[name] - middle) > max(_LEAST, _DEVIATION * 1.4826 * typical)]

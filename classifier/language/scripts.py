@@ -6,14 +6,13 @@ the counts of every segment, so that a document costs the same however it is cut
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier import points
-from classifier.points import Points, look_up, member
+from classifier.points import Points, look_up, member, word_keys
 
 # Character classes for `re`: Latin letters, kana, Han with kana, letters of every other script.
 LATIN = r"A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a"
@@ -108,11 +107,6 @@ class Counts(NamedTuple):
     foreign: NDArray[np.int64]
     english_words: NDArray[np.int64]
     foreign_words: NDArray[np.int64]
-
-
-def word_keys(words: Iterable[str]) -> NDArray[np.uint64]:
-    """Words of up to eight ASCII letters as numbers, ascending: a byte a letter, the first lowest."""
-    return np.array(sorted({sum(ord(c) << 8 * i for i, c in enumerate(w)) for w in words}), np.uint64)
 
 
 ENGLISH_SET = frozenset(ENGLISH_WORDS)
