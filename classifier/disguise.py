@@ -2,9 +2,9 @@
 
 Nobody sees a zero-width space between the letters of a pitch, a Cyrillic letter among Latin ones, or
 that a word is set in mathematical letters: a person reads the pitch. So what has no width is left out,
-letters in another form become plain ones, look-alikes their twins, and what is labelled is that; offsets
-are mapped back to the caller's own text, which stays as it is. Texts that look alike are one text from
-here on, and get the same labels.
+letters in another form become plain ones, look-alikes their twins, Markdown is read as the page that it
+describes, and what is labelled is that; offsets are mapped back to the caller's own text, which stays as
+it is. Texts that look alike are one text from here on, and get the same labels.
 
 Left alone: every script among its own, single signs such as "m²", "①" or "ℝ", full-width punctuation
 among Han, the marks of Hebrew, Arabic, Thai and Indic scripts, control characters (which CSS Text
@@ -19,12 +19,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.points import distinct, look_up, ranges
+from classifier.points import look_up, ranges
 from classifier.schema import BREAKS
 
 # Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), drawn as nothing; and the anchors of annotations.
@@ -156,17 +157,25 @@ class Seen:
     """A text as a reader sees it.
 
     text: what is seen. left_out: offsets into the original of what is not, ascending; before: how many
-    characters are seen before each.
+    characters are seen before each; opens: whether it belongs to what stands behind it, as the mark of a list item does.
     """
 
     text: str
     left_out: NDArray[np.int64]
     before: NDArray[np.int64]
+    opens: NDArray[np.bool_]
 
     def original(self, at: Sequence[int]) -> list[int]:
-        """Offsets into what is seen as offsets into the original: what is not seen belongs to what stands before it."""
+        """Offsets into what is seen as offsets into the original, with what belongs to what stands before them."""
         places = np.array(at, np.int64)
-        result: list[int] = np.where(places > 0, _moved(self.before, places), 0).tolist()
+        # What opens lies before the next character, not behind the last; nothing stands behind the end.
+        needed = np.maximum.accumulate(np.minimum(self.before + self.opens, len(self.text)))
+        result: list[int] = np.where(places > 0, _moved(needed, places), 0).tolist()
+        return result
+
+    def places(self, at: Sequence[int]) -> list[int]:
+        """Offsets of characters that are seen as offsets of the same in the original."""
+        result: list[int] = _moved(self.before, np.array(at, np.int64)).tolist()
         return result
 
     def offsets(self, at: Sequence[int]) -> list[int]:
@@ -196,15 +205,16 @@ def read(texts: Sequence[str]) -> list[Seen | None]:
 
 def _suspects(texts: Sequence[str]) -> list[int]:
     """The documents that deserve a closer look."""
+    marked = [number for number, text in enumerate(texts) if "](" in text or "# " in text]
     if all(map(str.isascii, texts)):
-        return []
+        return marked
     if len(texts) == 1:
         text = texts[0]
         parts = (text[max(start - 2, 0) : start + _PART] for start in range(0, len(text), _PART))
-        return [0] if any(_disguised(part).any() for part in parts) else []
+        return [0] if marked or any(_disguised(part).any() for part in parts) else []
     ends = np.cumsum([len(text) + 1 for text in texts])
-    found: list[int] = distinct(np.searchsorted(ends, np.flatnonzero(_disguised("\n".join(texts))), side="right")).tolist()
-    return found
+    found = np.searchsorted(ends, np.flatnonzero(_disguised("\n".join(texts))), side="right").tolist()
+    return sorted({*marked, *found})
 
 
 def _disguised(text: str) -> NDArray[np.bool_]:
@@ -224,7 +234,23 @@ def _seen(text: str) -> Seen:
     for script in _SCRIPTS:
         if script.mixed.search(text):
             text = _LINE.sub(partial(_line, script), text)
-    return Seen(text, left_out, _before(left_out))
+    return _rendered(text, left_out)
+
+
+def _rendered(text: str, left_out: NDArray[np.int64]) -> Seen:
+    """What is left of a text without the marks of Markdown. left_out: what was left out of the original before."""
+    from classifier import markdown  # its expressions take longer to make than most texts to read, and few need them
+
+    found = markdown.find(text)
+    opens = np.zeros(left_out.size, np.bool_)
+    if found:
+        kept = np.ones(len(text), np.bool_)
+        kept[found.at] = False
+        text = "".join(compress(text, kept.tolist()))
+        left_out = np.concatenate((left_out, _moved(_before(left_out), found.at)))
+        order = np.argsort(left_out)
+        left_out, opens = left_out[order], np.concatenate((opens, found.opens))[order]
+    return Seen(text, left_out, _before(left_out), opens)
 
 
 def _without(unseen: re.Pattern[str], text: str) -> tuple[str, NDArray[np.int64]]:

@@ -93,5 +93,5 @@ class Explainer:
 
 def _own(text: str, seen: Seen, word: tuple[int, int, str, float]) -> tuple[int, int, str, float]:
     """A word of what is seen as one of the text, without what nobody sees behind it."""
-    start, last = seen.original([word[0], word[1] - 1])
+    start, last = seen.places([word[0], word[1] - 1])
     return start, last + 1, text[start : last + 1], word[3]
