@@ -121,7 +121,7 @@ def test_what_is_removed_goes_with_its_marks(clf):
     clean = clf.label(PAGE).clean_text
     for gone in ("Home", "example.org/)", "newsletter", "[Sign", "](https://example.org/letter)"):
         assert gone not in clean
-    for kept in ("# The north quay reopens on Monday", "**the last crane** was mended", "(https://example.org/tugs_(harbour)) in"):
+    for kept in ("# The north quay reopens", "**the last crane** was mended", "(https://example.org/tugs_(harbour)) in"):
         assert kept in clean
 
 

@@ -59,6 +59,14 @@ UNITS = {
     "hyphens": "a-",
     "dots": "x.",
     "kana and Han": "か港 ",
+    "links": "[a](b)",
+    "brackets that no link closes": "[",
+    "ends of links": "](a(",
+    "titles of links": '[](a "',
+    "headings": "\n## a",
+    "emphasis": "[](b) **a __a ",
+    "marks at line starts": "\n## > - ",
+    "rulers of a table": "\n## |:-",
 }
 
 
