@@ -41,7 +41,7 @@ class Marks(NamedTuple):
 
 def find(text: str) -> Marks | None:
     """The marks of a text; None where it is plain text."""
-    links, linked = _links(text)
+    links, linked = _links(text) if "](" in text else ([], [])
     if not linked and not _HEADING.search(text):
         return None
     opens = [*links]

@@ -252,7 +252,7 @@ def test_the_expressions_of_the_package_are_found():
         "corpus.formats._SPACE",
     ):
         assert name in FOUND
-    assert sum(name.startswith("disguise._SCRIPTS[") for name in FOUND) == 8, "those inside containers"
+    assert sum(name.startswith("look_alikes._SCRIPTS[") for name in FOUND) == 8, "those inside containers"
     assert any(name.startswith("corpus.formats:") for name in FOUND), "those written inside functions"
     assert sum(name.startswith("seams rule") for name in FOUND) == len(seams._RULES), "those compiled at first use"
 
@@ -260,7 +260,7 @@ def test_the_expressions_of_the_package_are_found():
 def test_no_expression_is_made_where_nobody_finds_it():
     """Made of what only a call knows: character tables and parts of our own page at import, and what `held` finds."""
     made = {module.__name__ for module, tree in sources() for node in written(tree) if literal(module, node) is None}
-    assert made == {"classifier.points", "classifier.disguise", "classifier.review.page"}
+    assert made == {"classifier.points", "classifier.look_alikes", "classifier.review.page"}
 
 
 def test_what_is_said_to_look_through_a_window_does():
