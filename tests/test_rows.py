@@ -34,11 +34,12 @@ def equal(one, other):
         assert (a != b).nnz == 0 if name == "counts" else np.array_equal(a, b), name
 
 
-def test_rows_come_back_from_their_file_as_they_were(made, tmp_path):
+def test_rows_come_back_from_their_file_as_they_were_but_for_the_order_of_those_with_grams(made, tmp_path):
     _, _, grams, contexts = made
     rows.save(tmp_path / "rows.xz", grams, contexts, {"documents": 3})
     again_grams, again_contexts, about = rows.load(tmp_path / "rows.xz")
-    equal(again_grams, grams)
+    order = np.lexsort((grams.total, grams.label, grams.language))
+    equal(again_grams, rows.Grams(*(getattr(grams, name)[order] for name in grams.__dataclass_fields__)))
     equal(again_contexts, contexts)
     assert about == {"documents": 3}
     assert b"Harbour" not in (tmp_path / "rows.xz").read_bytes()
