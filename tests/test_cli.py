@@ -71,7 +71,7 @@ def test_the_view_for_people_shows_every_span(capfdbinary, tmp_path):
 
 
 def test_standard_input_is_read_as_what_it_holds():
-    for text, key in (("Plain text of a page.", None), ('{"body": "Text", "id": 1}\n', "body")):
+    for text, key in (("Plain text of a page.", None), ('{"body": "The north quay reopens on Monday.", "id": 1}\n', "body")):
         arguments = ["clean", "-"] + (["--text-field", key] if key else [])
         ran = subprocess.run(
             [sys.executable, "-m", "classifier", *arguments], input=text.encode(), capture_output=True, check=True
