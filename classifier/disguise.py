@@ -59,20 +59,19 @@ class Seen:
     """A text as a reader sees it.
 
     text: what is seen. left_out: offsets into the original of what is not, ascending; before: how many
-    characters are seen before each; opens: whether it belongs to what stands behind it, as the mark of a list item does.
+    characters are seen before each; until: how many before the end of what it belongs to, which is one more for what
+    belongs to the character behind it, as the mark of a list item does.
     """
 
     text: str
     left_out: NDArray[np.int64]
     before: NDArray[np.int64]
-    opens: NDArray[np.bool_]
+    until: NDArray[np.int64]
 
     def original(self, at: Sequence[int]) -> list[int]:
         """Offsets into what is seen as offsets into the original, with what belongs to what stands before them."""
         places = np.array(at, np.int64)
-        # What opens lies before the next character, not behind the last; nothing stands behind the end.
-        needed = np.maximum.accumulate(np.minimum(self.before + self.opens, len(self.text)))
-        result: list[int] = np.where(places > 0, _moved(needed, places), 0).tolist()
+        result: list[int] = np.where(places > 0, _moved(self.until, places), 0).tolist()
         return result
 
     def places(self, at: Sequence[int]) -> list[int]:
@@ -176,7 +175,9 @@ def _rendered(text: str, left_out: NDArray[np.int64]) -> Seen:
         left_out = np.concatenate((left_out, _moved(_before(left_out), found.at)))
         order = np.argsort(left_out)
         left_out, opens = left_out[order], np.concatenate((opens, found.opens))[order]
-    return Seen(text, left_out, _before(left_out), opens)
+    before = _before(left_out)
+    # Nothing stands behind the end, and what follows a mark that opens goes with it.
+    return Seen(text, left_out, before, np.maximum.accumulate(np.minimum(before + opens, len(text))))
 
 
 def _without(unseen: re.Pattern[str], text: str) -> tuple[str, NDArray[np.int64]]:

@@ -1,6 +1,6 @@
 """Letters that look like others: plain ones in another width, face or frame, and twins from other scripts.
 
-Only texts with letters beyond ASCII need this, so it is loaded for the first of them.
+Only texts with characters beyond ASCII need this, so it is loaded for the first of them.
 """
 
 from __future__ import annotations

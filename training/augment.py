@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data import Document, Unit
+from training.data import Document, Unit, is_chinese
 
 # Shares of the number of annotated documents, measured as rows of "What was tried" in README.md.
 TAILED = 0.6
@@ -81,7 +81,7 @@ def _pieces(document: Document) -> list[_Piece]:
     for start, end, label in document.all_units:
         text = document.text[start:end].strip()
         if _SHORTEST <= len(text) <= _LONGEST and "\n" not in text:
-            found.append(_Piece(text, label, 3 * len(_HAN.findall(text)) > len(text)))
+            found.append(_Piece(text, label, is_chinese(text)))
     return found
 
 
@@ -121,7 +121,7 @@ def _tailed(document: Document, tails: Sequence[_Piece], random: np.random.Gener
         body, end = _BREAKS.sub(" ", body), _BREAKS.sub(" ", end)
     if random.random() < 0.5:
         _head(page, document, random)
-    chinese = 3 * len(_HAN.findall(body + end)) > len(body + end)
+    chinese = is_chinese(body + end)
     glue, drop = _GLUES[random.integers(len(_GLUES))]
     page.add(body)
     page.add(_STOP.sub("", end) if drop else end, "content")

@@ -6,6 +6,7 @@ import bisect
 import gzip
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ UNLABELLED = -1
 PHRASES = "phrases"  # the suite of our own short texts
 _INDEX = {label.value: number for number, label in enumerate(LABELS)}
 
+_HAN = re.compile("[\u4e00-\u9fff]")
 _KINDS_SAID = '"kinds": {"%s": "content"}'
 
 Unit = tuple[int, int, str]
@@ -246,6 +248,11 @@ def _majority(text: str, units: Sequence[Unit], cut: Segments, index: Mapping[st
 
 def _visible(text: str) -> int:
     return sum(map(len, text.split()))
+
+
+def is_chinese(text: str) -> bool:
+    """Are more than a third of the characters Han?"""
+    return 3 * len(_HAN.findall(text)) > len(text)
 
 
 def rank(site: str) -> bytes:

@@ -28,7 +28,6 @@ BEHIND = 3  # units of content behind a pitch that are looked at
 ROUNDS = 8  # over the documents, each with other places and pitches
 _SHORTEST, _LONGEST = 20, 300  # characters of a pitch
 _SHORT_LINE = 60  # characters of a line that a converter would have as heading or list item
-_HAN = re.compile("[\u4e00-\u9fff]")
 _WORD = re.compile(r"\S+")
 
 
@@ -92,7 +91,7 @@ def _wrapped(text: str) -> Iterator[Edit]:
     """Lines broken between words, Chinese ones, of half as many characters, anywhere."""
     at = 0
     for line in text.split("\n"):
-        if _chinese(line):
+        if data.is_chinese(line):
             yield from ((at + cut, at + cut, "\n") for cut in range(COLUMNS // 2, len(line), COLUMNS // 2))
         else:
             begin = 0
@@ -120,12 +119,12 @@ def interrupted(documents: Sequence[data.Document], joint: str | None) -> list[d
         for start, end, label in document.units:
             text = document.text[start:end].strip()
             if label == "promo" and _SHORTEST <= len(text) <= _LONGEST and "\n" not in text:
-                pitches[_chinese(text)].append((number, text))
+                pitches[data.is_chinese(text)].append((number, text))
     out = []
     places, choices = random.Random(0), random.Random(0)
     for number, document in [*enumerate(documents)] * ROUNDS:
         edits, behind = [], []
-        chinese = _chinese(document.text)
+        chinese = data.is_chinese(document.text)
         # Of another document, or the article would be of what it sells.
         fitting = [text for other, text in pitches[chinese] if other != number]
         for run in _runs(document):
@@ -149,10 +148,6 @@ def _runs(document: data.Document) -> Iterator[list[data.Unit]]:
         if len(run) >= 4:
             yield run
         run = [unit] if unit[2] == "content" else []
-
-
-def _chinese(text: str) -> bool:
-    return 3 * len(_HAN.findall(text)) > len(text)
 
 
 if __name__ == "__main__":
