@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# The end of a link or an image. No bracket stands in an address, so that a text full of them is read in linear time.
-_TARGET = r"""\]\((?:<[^<>\[\]\n]*+>|[^()\[\]\s]*+(?:\([^()\[\]\s]*+\)[^()\[\]\s]*+)*+)(?:\s++"[^"\[\]\n]*+")?+\s*+\)"""
+# The end of a link or an image. No bracket stands in an address, so that a text full of them is read in linear time,
+# and no line break, which segments never cross.
+_TARGET = r"""\]\((?:<[^<>\[\]\n]*+>|[^()\[\]\s]*+(?:\([^()\[\]\s]*+\)[^()\[\]\s]*+)*+)(?:[ \t]++"[^"\[\]\n]*+")?+[ \t]*+\)"""
 _LINK = re.compile(rf"(?P<end>{_TARGET})|(?<!\\)(?P<start>!?\[)|\]")
 _HEADING = re.compile(r"\A#{1,6} |\n#{2,6} ")
 _LINE_MARKS = re.compile(

@@ -132,6 +132,11 @@ def test_a_mark_begins_the_span_of_what_it_marks(clf):
     assert PAGE[item.start : item.end].startswith("- [ ] Tugs are still short\\.\n")
 
 
+@pytest.mark.parametrize("text", ["[Ships](b\n) wait for a berth.", '[Ships](b \n"t"\n) wait for a berth.'])
+def test_no_line_goes_on_behind_a_line_break_in_an_address(clf, text):
+    assert [text[line.start : line.end] for line in clf.label(text).paragraphs] == text.splitlines(keepends=True)
+
+
 @settings(max_examples=300)
 @given(ANY_MARKDOWN)
 def test_spans_tile_any_markdown(clf, text):
