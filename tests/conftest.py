@@ -16,6 +16,11 @@ settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 
+# Runs and journals wait for the disk at every file. Where memory can stand in for it, the tests take half the time.
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 << 30 and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 
 @pytest.fixture(scope="session")
 def clf() -> Classifier:
