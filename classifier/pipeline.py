@@ -262,6 +262,8 @@ def _tried(
     """What `read` makes of each document of a batch, and `failed` of one that it cannot read."""
     try:
         return list(read(texts, hosts))
+    except InputError:  # the installation lacks something, and no text is read before that is mended
+        raise
     except Exception:  # whatever it was, it must not cost a run or a document's text
         if len(texts) > 1:
             return [one for text, host in zip(texts, hosts, strict=True) for one in _tried(read, failed, [text], [host])]

@@ -11,6 +11,7 @@ from classifier.corpus.formats import Record
 from classifier.corpus.tally import Tally
 from classifier.counts import add
 from classifier.decide import STEPS, Mark, Result
+from classifier.language import profiles
 from classifier.options import limits, parser
 from classifier.pipeline import _unread
 from classifier.schema import Decider, Policy, Segments
@@ -95,6 +96,13 @@ def test_a_document_whose_reading_fails_is_kept_whole_flagged_and_logged_and_cos
     assert results[0].spans == results[2].spans == before.spans
     assert (results[1].clean_text, results[1].quality.unread) == (texts[1], 18)
     assert caplog.records[0].exc_info
+
+
+def test_what_the_installation_lacks_is_an_error_and_no_text_is_passed_on_unread(clf, monkeypatch):
+    monkeypatch.setattr(profiles, "_profiles", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(InputError, match="pip install langdetect"):
+        clf.label_many(["Oggi", LINES])
 
 
 @pytest.mark.parametrize("policy", ["careful", "balanced", "thorough"])
