@@ -446,6 +446,8 @@ def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDAr
 
 def layout(sizes: NDArray[np.int64], languages: NDArray[np.int64]) -> Layout:
     """How a document is set. sizes: characters of its segments; languages: of each, as an index into LANGUAGES."""
+    if len(sizes) == 1:
+        return Layout.PASSAGE
     short = sizes[sizes < _PROSE[languages]]
     return Layout.PAGE if short.sum() > PAGE_SHARE * sizes.sum() else Layout.ARTICLE
 
@@ -453,13 +455,16 @@ def layout(sizes: NDArray[np.int64], languages: NDArray[np.int64]) -> Layout:
 def thresholds(policy: Policy, presets: Thresholds, layout: Layout, kinds: Sequence[Kind] = ()) -> NDArray[np.float64]:
     """The probability from which a label, or a kind, is removed, languages x (labels, kinds); inf where never.
 
-    The model's preset for a layout, with the policy's own values over it; a kind has its label's where it has none.
+    The model's preset for a layout, with the policy's own values over it; a kind has its label's where it has none. A
+    model from before there were passages decides them as pages.
     """
+    of_layout = presets[policy.preset]
+    of_language = of_layout.get(layout, of_layout[Layout.PAGE])
     out = np.full((len(LANGUAGES), len(LABELS) + len(kinds)), np.inf)
     for row, language in enumerate(LANGUAGES):
         for column, label in enumerate(LABELS):
             if label not in policy.keep:
-                out[row, column] = policy.thresholds.get(label, presets[policy.preset][layout][language][label])
+                out[row, column] = policy.thresholds.get(label, of_language[language][label])
     for column, kind in enumerate(kinds, len(LABELS)):
         if kind.name not in policy.keep:
             out[:, column] = policy.thresholds.get(kind.name, out[:, LABELS.index(kind.label)])

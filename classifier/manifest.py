@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from classifier.schema import LABELS, LANGUAGES, LAYOUTS, MOST_KINDS, PRESETS, InputError, Kind, Label, ModelUnsupported
+from classifier.schema import LABELS, LANGUAGES, LAYOUTS, MOST_KINDS, PRESETS, InputError, Kind, Label, Layout, ModelUnsupported
 
 FORMAT = 3
 MOST_BYTES = 1_000_000  # the shipped one has 5,273
@@ -113,9 +113,12 @@ def check(manifest: Mapping[str, Any], arrays: str, name: str, bits: int) -> Non
         raise ValueError(f"bucket_bits is {shown(manifest.get('bucket_bits'))}, this version reads {bits}")
     thresholds = _object(manifest, "thresholds")
     for preset in PRESETS:
+        of_layout = _object(thresholds, preset)
         for layout in LAYOUTS:
+            if layout is Layout.PASSAGE and layout not in of_layout:
+                continue  # it was written before there were passages
             for language in LANGUAGES:
-                of_language = _object(_object(_object(thresholds, preset), layout), language)
+                of_language = _object(_object(of_layout, layout), language)
                 for label in LABELS[1:]:
                     _number(of_language, label)
     kinds(manifest)

@@ -122,11 +122,18 @@ def test_a_document_with_much_of_its_text_in_short_lines_is_a_page(sizes, langua
     assert layout(np.array(sizes), np.full(len(sizes), language)) is found
 
 
-def test_a_page_and_an_article_are_decided_by_their_own_thresholds():
-    unsure = {**PRESET, "balanced": {**PRESET["balanced"], Layout.PAGE: PRESET["careful"][Layout.PAGE]}}
-    for size, gone in ((300, True), (30, False)):
-        result = make([("x" * size, 0, 0, (0.1, 0.9, 0, 0))])
-        assert replace(result, presets=unsure).spans[0].kept is not gone
+@pytest.mark.parametrize("size", [20, 300])
+@pytest.mark.parametrize("language", [0, 1, 2])
+def test_one_segment_alone_is_a_passage_of_any_length(size, language):
+    assert layout(np.array([size]), np.array([language])) is Layout.PASSAGE
+
+
+@pytest.mark.parametrize(("place", "sizes"), [("article", (300, 300)), ("page", (30, 30)), ("passage", (300,))])
+def test_an_article_a_page_and_a_passage_are_decided_by_their_own_thresholds(place, sizes):
+    result = make([("x" * size, line, 0, (0.1, 0.9, 0, 0)) for line, size in enumerate(sizes)])
+    assert not any(span.kept for span in result.spans)
+    unsure = {**PRESET, "balanced": {**PRESET["balanced"], place: PRESET["careful"][place]}}
+    assert all(span.kept for span in replace(result, presets=unsure).spans)
 
 
 def test_a_paragraph_has_the_label_of_most_of_its_characters():

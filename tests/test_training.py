@@ -1,12 +1,13 @@
 import gzip
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from classifier import Classifier, InputError, segment, store
-from classifier.schema import LABELS, PRESETS
-from training import choose, data, evaluate, extract, fit, rows, scaling, train
+from classifier.schema import LABELS, LAYOUTS, PRESETS, Layout
+from training import choose, data, evaluate, extract, fit, rows, scaling, stages, train
 
 KINDS = {
     "content": ["The port authority said ships number {} wait for a berth.", "第{}艘船正在等待泊位，港口方面周一表示。"],
@@ -199,6 +200,25 @@ def test_a_budget_holds_in_all_folds_but_the_worst(bad, limit):
     sizes[(truth == 0) & ~np.isin(folds, list(bad))] = 300  # over all little is lost
     chosen = choose.choose(scores, truth, zeros, zeros, sizes, folds)
     assert chosen["balanced"]["article"]["en"]["promo"] == pytest.approx(limit)
+
+
+def test_a_passage_is_held_to_what_is_lost_of_text_that_was_taken_out_to_stand_alone():
+    # Articles are read without a fault; of the content of passages, all rearranged, a tenth looks like promo at 0.9.
+    number = np.arange(2_000)
+    truth, alone = number % 2, number >= 1_000
+    promo = np.where(truth == 1, 0.99, np.where(alone & (number % 20 == 0), 0.9, 0.01))
+    contexts = SimpleNamespace(
+        label=truth,
+        language=0 * number,
+        layout=np.where(alone, LAYOUTS.index(Layout.PASSAGE), LAYOUTS.index(Layout.ARTICLE)),
+        origin=np.where(alone, rows.REARRANGED, rows.ANNOTATED),
+        measured=~alone,
+        size=0 * number + 50,
+        fold=number // 2 % 5,
+    )
+    logits = np.log(np.stack([1 - promo, promo, 0 * promo + 1e-9, 0 * promo + 1e-9], axis=1))
+    chosen = stages._thresholds(SimpleNamespace(contexts=contexts, rows=number), logits, [1.0])
+    assert chosen["balanced"]["article"]["en"]["promo"] < 0.9 < chosen["balanced"]["passage"]["en"]["promo"] < 0.99
 
 
 def test_a_lower_threshold_loses_more_content_and_keeps_less_boilerplate():

@@ -283,9 +283,9 @@ def without(*path):
     return said(**{"sha256": {}, **entries, path[0]: entries.get(path[0])})
 
 
-def threshold(value):
+def threshold(value, layout="page"):
     entries = json.loads(said())["thresholds"]
-    entries["balanced"]["page"]["zh"]["legal"] = value
+    entries["balanced"].setdefault(layout, entries["balanced"]["page"])["zh"]["legal"] = value
     return said(thresholds=entries)
 
 
@@ -315,6 +315,7 @@ MANIFESTS = {
     "another end": said() + b"{}",
     **{f"a threshold of {value!r}": threshold(value) for value in ("0.5", None, True, -0.1, [0.5], {}, -1)},
     "no threshold": threshold({}),
+    "no threshold of a passage": threshold({}, "passage"),
     **{
         f"no {path[-1]}": without(*path)
         for path in (["thresholds", "careful"], ["training", "sites"], ["sha256", store.ARRAYS])

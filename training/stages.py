@@ -19,7 +19,7 @@ from scipy.special import softmax
 
 from classifier import store
 from classifier.model import Model
-from classifier.schema import LABELS, InputError
+from classifier.schema import LABELS, LAYOUTS, InputError, Layout
 from training import augment, choose, data, fit, rows
 
 FOLDS = 5
@@ -255,10 +255,14 @@ def _fit_student(stage: _Stage, chosen: NDArray[np.bool_], settings: fit.Setting
 
 
 def _thresholds(stage: _Stage, logits: NDArray[np.float64], factors: Sequence[float]) -> choose.Thresholds:
-    """Thresholds on the calibrated out-of-fold probabilities of the segments to measure on."""
+    """Thresholds on the calibrated out-of-fold probabilities of the segments to measure on.
+
+    Few annotated documents are passages: these are measured on what was taken out of others to stand alone.
+    """
     contexts = stage.contexts
     probabilities = softmax(logits * np.array(factors)[contexts.language[stage.rows], None], axis=1)
-    seen = contexts.measured[stage.rows]
+    passage = (contexts.layout == LAYOUTS.index(Layout.PASSAGE)) & (contexts.origin == rows.REARRANGED)
+    seen = (contexts.measured | passage)[stage.rows]
     kept = stage.rows[seen]
     return choose.choose(
         probabilities[seen],
