@@ -41,12 +41,12 @@ FEATURES = ("gap", "lift", "size left", "size right", "capital before", "capital
 _SIZES = rounded_logs(UNIT // 2, UNIT, 4096)
 _ZH = LANGUAGES.index(Language.ZH)
 # Chinese below, the rest above. `python -m training.splits` prints them; on sites not fitted on
-# they meet 16 % of the borders without a mark in glued English units, 8 % in Chinese, and cut in
+# they meet 12 % of the borders without a mark in glued English units, 9 % in Chinese, and cut in
 # two 2 % of the segments that are of one kind.
 WEIGHTS = np.array(
     [
-        [36, 42, 21, -17, -35, -26, 66, -124, -167, -145],
-        [13, 108, -1, -30, -63, -34, 19, -115, -215, -72],
+        [26, 38, 27, -14, -61, -32, 90, -138, -164, -154],
+        [15, 62, -2, -22, -115, 0, 10, -165, -234, -58],
     ],
     np.int64,
 )

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,19 @@ def test_a_tail_is_glued_to_content_and_labelled(made):
     assert tailed
     glued = [found for found in tailed if found.text[found.units[-1][0] - 1] != "\n" and found.units[-1][2] != "content"]
     assert len(glued) > len(tailed) / 10
+
+
+def test_an_article_goes_on_behind_boilerplate_in_its_middle(made):
+    bodies = [[label for *_, label in found.units if label != "navigation"] for found in made[0] if found.suite == "tailed"]
+    interrupted = [labels for labels in bodies if any(a != "content" and b == "content" for a, b in pairwise(labels))]
+    assert len(interrupted) > len(bodies) / 5
+
+
+def test_what_is_taken_from_a_body_is_neither_lost_nor_said_twice(made):
+    for found in made[0]:
+        if found.suite == "tailed":
+            for sentence in ("said that ships wait", "Two lanes stay open", "船只正在等待", "两条航道保持开放"):
+                assert found.text.count(sentence) <= 1
 
 
 def test_the_same_seed_makes_the_same_documents(made):

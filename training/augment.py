@@ -2,8 +2,9 @@
 
 Annotated documents are mostly whole pages and long articles. What is cleaned with the model is
 also a flattened article with an advertisement glued to its end, under it a call to action in
-another language; and often one paragraph without any surroundings. The second stage learns both
-from rearranged annotated text. The first stage, which reads words only, gains nothing from it.
+another language; an article that goes on behind an advertisement in its middle; and often one
+paragraph without any surroundings. The second stage learns these from rearranged annotated text.
+The first stage, which reads words only, gains nothing from it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ TAILED = 0.6
 EXCERPTS = 0.8
 GLUED = 0.8  # share of tailed documents whose body does not end with the article
 SHORT = 0.2  # share of tailed documents whose body is one or two sentences
+INTERRUPTED = 0.7  # share of tailed documents with boilerplate in their body, behind which the article goes on
 _HAN = re.compile("[\u4e00-\u9fff]")
 _BREAKS = re.compile(r"\s*\n\s*")
 _STOP = re.compile(r"[.。]\s*\Z")
@@ -108,7 +110,7 @@ def _excerpt(document: Document, random: np.random.Generator, number: int) -> Do
 
 
 def _tailed(document: Document, tails: Sequence[_Piece], random: np.random.Generator, number: int) -> Document:
-    """A body, flattened or not, with a piece glued to its end and up to three lines under it."""
+    """A body, flattened or not, often interrupted, with a piece glued to its end and up to three lines under it."""
     page = _Page()
     content = sorted((start, end) for start, end, label in document.all_units if label == "content")
     number_of_last = random.integers(2, len(content))
@@ -116,12 +118,16 @@ def _tailed(document: Document, tails: Sequence[_Piece], random: np.random.Gener
     first = next((start for start, _ in content if start >= last[1] - _BODY), last[0])
     if random.random() < SHORT:
         first = content[number_of_last - random.integers(2)][0]
-    body, end = document.text[first : last[0]].lstrip(), document.text[last[0] : last[1]].rstrip()
-    if random.random() < 0.5:
-        body, end = _BREAKS.sub(" ", body), _BREAKS.sub(" ", end)
     if random.random() < 0.5:
         _head(page, document, random)
-    chinese = is_chinese(body + end)
+    chinese = is_chinese(document.text[first : last[1]])
+    flat = random.random() < 0.5
+    if random.random() < INTERRUPTED:
+        run = [unit for unit in content[: number_of_last + 1] if unit[0] >= first]
+        first = _interrupt(page, document, run, tails, chinese, flat, random)
+    body, end = document.text[first : last[0]], document.text[last[0] : last[1]].rstrip()
+    if flat:
+        body, end = _BREAKS.sub(" ", body), _BREAKS.sub(" ", end)
     glue, drop = _GLUES[random.integers(len(_GLUES))]
     page.add(body)
     page.add(_STOP.sub("", end) if drop else end, "content")
@@ -134,6 +140,52 @@ def _tailed(document: Document, tails: Sequence[_Piece], random: np.random.Gener
         piece = _choose(tails, chinese if random.random() < 0.6 else not chinese, random)
         page.add(piece.text, piece.label)
     return Document(f"tailed {number}", page.text, tuple(page.units), document.site, "tailed", True)
+
+
+def _interrupt(
+    page: _Page,
+    document: Document,
+    run: Sequence[tuple[int, int]],
+    tails: Sequence[_Piece],
+    chinese: bool,
+    flat: bool,
+    random: np.random.Generator,
+) -> int:
+    """The beginning of a body up to one of its units of content, a piece of boilerplate, and the next of these units.
+
+    run: the units of content of the body, which keeps its last one; flat: whether its line breaks are taken out. Returns
+    where the body goes on.
+    """
+    if len(run) < 2:
+        return run[0][0]
+    text = document.text
+    at = int(random.integers(1, len(run)))
+    begin, stop = run[at - 1]
+    touch = not text[stop : run[at][0]].strip()
+    before, end = (text[run[0][0] : begin], text[begin:stop]) if touch else ("", text[run[0][0] : run[at][0]])
+    before, end = (_BREAKS.sub(" ", part) if flat else part for part in (before, end.rstrip()))
+    glue, drop = _GLUES[random.integers(len(_GLUES))]
+    if random.random() < (0.2 if flat else 0.7):
+        glue, drop = "\n", False
+    elif chinese:
+        glue = ""
+    page.add(before)
+    page.add(_STOP.sub("", end) if drop else end, "content" if touch else None)
+    page.add(glue)
+    for _ in range(2 if random.random() < 0.25 else 1):
+        piece = _choose(tails, chinese if random.random() < 0.7 else not chinese, random)
+        page.add(piece.text, piece.label)
+        page.add(glue if glue or chinese else " ")
+    # What follows is labelled up to the third unit: that the article goes on is what is to be learnt.
+    begin = run[at][0]
+    for start, stop in run[at : at + 3]:
+        if start == run[-1][0] or text[begin:start].strip():
+            break
+        between, found = (_BREAKS.sub(" ", part) if flat else part for part in (text[begin:start], text[start:stop]))
+        page.add(between)
+        page.add(found, "content")
+        begin = stop
+    return begin
 
 
 def _head(page: _Page, document: Document, random: np.random.Generator) -> None:
