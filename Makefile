@@ -6,6 +6,9 @@ DEV = $(wildcard $(DATA)/dev*.jsonl*)
 TRAPS := tests/examples/traps.jsonl
 MINUTES ?= 60
 
+# The tests start hundreds of processes, each of which would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test slow train evaluate bench fuzz mutants coverage lock clean
 
 demo: .venv/demo  ## install, clean a sample document, show its labels

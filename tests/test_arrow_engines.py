@@ -191,6 +191,7 @@ def test_ray_takes_a_policy(folder, clf, rows):
     assert labels(folder) == by_library(clf, CAREFUL) != rows
 
 
+@SLOW
 def test_datasets_takes_a_policy(folder, clf, rows):
     options = "annotate, fn_kwargs={'policy': Policy.careful(keep={'legal'})}, num_proc=2, "
     finish(start(IMPORTS + changed("datasets 1", ("annotate, batched", options + "batched")), folder), folder)

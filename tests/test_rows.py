@@ -19,7 +19,9 @@ def made():
     documents = [data.Document(text[:9], text, tuple(units), text[:9], "toy", True) for text, units in TEXTS.items()]
     folds = np.arange(3)
     grams = rows.read_grams(documents, folds)
-    heads = dict.fromkeys(range(stages.FOLDS), fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "_MOST_STEPS", 5)
+        heads = dict.fromkeys(range(stages.FOLDS), fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings()))
     return (
         documents,
         heads,
