@@ -17,7 +17,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,9 +168,10 @@ def _rendered(text: str, left_out: NDArray[np.int64]) -> Seen:
         found = markdown.find(text)
     opens = np.zeros(left_out.size, np.bool_)
     if found:
-        kept = np.ones(len(text), np.bool_)
-        kept[found.at] = False
-        text = "".join(compress(text, kept.tolist()))
+        kept = np.ones(len(text), np.int8)
+        kept[found.at] = 0
+        edges = np.flatnonzero(np.diff(kept, prepend=0, append=0)).reshape(-1, 2).tolist()
+        text = "".join(text[start:end] for start, end in edges)
         left_out = np.concatenate((left_out, _moved(_before(left_out), found.at)))
         order = np.argsort(left_out)
         left_out, opens = left_out[order], np.concatenate((opens, found.opens))[order]
