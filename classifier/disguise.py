@@ -161,20 +161,17 @@ def _undisguised(text: str) -> tuple[str, NDArray[np.int64], NDArray[np.int64]]:
 
 def _rendered(text: str, left_out: NDArray[np.int64]) -> Seen:
     """What is left of a text without the marks of Markdown. left_out: what was left out of the original before."""
-    found = None
+    opens = np.zeros(left_out.size, np.bool_)
     if _marked(text):
         from classifier import markdown  # for the same reason
 
-        found = markdown.find(text)
-    opens = np.zeros(left_out.size, np.bool_)
-    if found:
-        kept = np.ones(len(text), np.int8)
-        kept[found.at] = 0
-        edges = np.flatnonzero(np.diff(kept, prepend=0, append=0)).reshape(-1, 2).tolist()
-        text = "".join(text[start:end] for start, end in edges)
-        left_out = np.concatenate((left_out, _moved(_before(left_out), found.at)))
-        order = np.argsort(left_out)
-        left_out, opens = left_out[order], np.concatenate((opens, found.opens))[order]
+        if (marks := markdown.find(text)) is not None:
+            edges = np.flatnonzero(np.diff(marks == 0, prepend=False, append=False)).reshape(-1, 2).tolist()
+            text = "".join(text[start:end] for start, end in edges)
+            at = np.flatnonzero(marks)
+            left_out = np.concatenate((left_out, _moved(_before(left_out), at)))
+            order = np.argsort(left_out)
+            left_out, opens = left_out[order], np.concatenate((opens, marks[at] == markdown.OPENS))[order]
     before = _before(left_out)
     # Nothing stands behind the end, and what follows a mark that opens goes with it.
     return Seen(text, left_out, before, np.maximum.accumulate(np.minimum(before + opens, len(text))))

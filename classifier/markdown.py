@@ -10,7 +10,6 @@ heading is one at the top of the text, or of a lower level.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +32,12 @@ _EMPHASIS = re.compile(
 _ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 
 
-class Marks(NamedTuple):
-    """Offsets of the characters of marks, ascending, and whether each belongs to what stands behind it."""
-
-    at: NDArray[np.int64]
-    opens: NDArray[np.bool_]
+# A character of a mark that belongs to what stands behind it, and of one that belongs to what stands before it.
+OPENS, CLOSES = 1, 2
 
 
-def find(text: str) -> Marks | None:
-    """The marks of a text; None where it is plain text."""
+def find(text: str) -> NDArray[np.int8] | None:
+    """Of each character OPENS or CLOSES, or 0 where it is of no mark; None for a text that is plain."""
     links, linked = _links(text) if "](" in text else ([], [])
     if not linked and not _HEADING.search(text):
         return None
@@ -54,12 +50,11 @@ def find(text: str) -> Marks | None:
         size = len(match["star"] or match["line"])
         opens.append((match.start(), match.start() + size))
         closes.append((match.end() - size, match.end()))
-    kind = np.zeros(len(text), np.int8)
-    for spans, value in ((opens, 1), (closes, 2)):
+    marks = np.zeros(len(text), np.int8)
+    for spans, value in ((opens, OPENS), (closes, CLOSES)):
         for start, end in spans:
-            kind[start:end] = value
-    at = np.flatnonzero(kind)
-    return Marks(at, kind[at] == 1)
+            marks[start:end] = value
+    return marks
 
 
 def _links(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
