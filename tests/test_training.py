@@ -7,7 +7,7 @@ import pytest
 
 from classifier import Classifier, InputError, segment, store
 from classifier.schema import LABELS, LAYOUTS, PRESETS, Layout
-from training import choose, data, evaluate, extract, fit, rows, scaling, stages, train
+from training import card, choose, data, evaluate, extract, fit, rows, scaling, stages, train
 
 KINDS = {
     "content": ["The port authority said ships number {} wait for a berth.", "第{}艘船正在等待泊位，港口方面周一表示。"],
@@ -219,6 +219,16 @@ def test_a_passage_is_held_to_what_is_lost_of_text_that_was_taken_out_to_stand_a
     logits = np.log(np.stack([1 - promo, promo, 0 * promo + 1e-9, 0 * promo + 1e-9], axis=1))
     chosen = stages._thresholds(SimpleNamespace(contexts=contexts, rows=number), logits, [1.0])
     assert chosen["balanced"]["article"]["en"]["promo"] < 0.9 < chosen["balanced"]["passage"]["en"]["promo"] < 0.99
+
+
+def test_a_model_from_before_there_were_passages_still_has_a_card():
+    manifest = store.load().manifest
+    before = {
+        preset: {name: of for name, of in layouts.items() if name != "passage"}
+        for preset, layouts in manifest["thresholds"].items()
+    }
+    lines = card.render(manifest).splitlines()
+    assert card.render({**manifest, "thresholds": before}).splitlines() == [line for line in lines if "| passage |" not in line]
 
 
 def test_a_lower_threshold_loses_more_content_and_keeps_less_boilerplate():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from classifier.schema import LABELS, LANGUAGES, LAYOUTS
+from classifier.schema import LABELS, LANGUAGES
 from training import evaluate
 
 
@@ -49,9 +49,9 @@ def render(manifest: Mapping[str, Any]) -> str:
         "|---|---|---|" + "---|" * (len(LABELS) - 1),
     ]
     for preset, layouts in manifest["thresholds"].items():
-        for layout in LAYOUTS:
+        for layout, of_layout in layouts.items():
             for language in LANGUAGES:
-                cells = " | ".join(f"{layouts[layout][language][label]:.3f}" for label in LABELS[1:])
+                cells = " | ".join(f"{of_layout[language][label]:.3f}" for label in LABELS[1:])
                 lines.append(f"| {preset} | {layout} | {language} | {cells} |")
     if manifest["figures"]:
         suites = manifest["figures"]["suites"]
