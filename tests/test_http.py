@@ -305,7 +305,7 @@ def test_a_client_that_goes_before_its_turn_is_not_worked_for():
         def counted():
             return httpx.get(f"{address}/metrics").text
 
-        long = threads.submit(httpx.post, f"{address}/label", content=(PAGE + "\n") * 8_000, headers=TEXT, timeout=60)
+        long = threads.submit(httpx.post, f"{address}/label", content=(PAGE + "\n") * 20_000, headers=TEXT, timeout=60)
         wait_for(lambda: "classifier_in_flight 1" in counted())
         with connected(address) as sock:
             sock.sendall(head("Content-Length: 5") + b"Ships")
