@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.disguise import Seen
+from classifier.layout import layout
 from classifier.schema import (
     LABELS,
     LANGUAGES,
-    PROSE,
     Decider,
     Explanation,
     InputError,
@@ -45,10 +45,6 @@ Key = TypeVar("Key", Label, Language, Decider, str | None)
 # preset -> layout -> language -> label -> probability
 Thresholds = Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]
 
-# A page: more than this share of its characters stands in segments too short for prose. Measured as
-# rows of "Presets" in training/README.md.
-PAGE_SHARE = 0.25
-_PROSE = np.array([PROSE[language] for language in LANGUAGES])
 # From where a run goes that other documents of its site hold too, where its threshold is higher, and that of `thorough`
 # not: of boilerplate that is kept on sites with 20 documents or more it takes 3.7 % (`balanced`) and 3.9 % (`careful`),
 # at a cost of 0.001 % and 0.005 % of content (`python -m training.memory DATA`).
@@ -259,7 +255,7 @@ class Result:
         pooled = pool(np.concatenate((probabilities, scores), axis=1), self.sizes, whole)
         column = np.where(asked[whole], len(LABELS) - 1 + asked[whole], labels[whole])
         removal = self._removal(pooled, column) / STEPS
-        limits, alone = self._limits(whole, column, languages[whole], marks[whole], layout(self.sizes, languages))
+        limits, alone = self._limits(whole, column, languages[whole], marks[whole], layout(self.sizes, languages, paragraphs))
         own = np.searchsorted(whole, first, side="right") - 1
         pooled = pool(probabilities, self.sizes, first) if self.kinds else pooled
         return _Runs(
@@ -442,14 +438,6 @@ def pool(probabilities: NDArray[np.int64], sizes: NDArray[np.int64], first: NDAr
     total = np.add.reduceat(sizes, first)[:, None]
     result: NDArray[np.int64] = (2 * sums + total) // (2 * np.maximum(total, 1))
     return result
-
-
-def layout(sizes: NDArray[np.int64], languages: NDArray[np.int64]) -> Layout:
-    """How a document is set. sizes: characters of its segments; languages: of each, as an index into LANGUAGES."""
-    if len(sizes) == 1:
-        return Layout.PASSAGE
-    short = sizes[sizes < _PROSE[languages]]
-    return Layout.PAGE if short.sum() > PAGE_SHARE * sizes.sum() else Layout.ARTICLE
 
 
 def thresholds(policy: Policy, presets: Thresholds, layout: Layout, kinds: Sequence[Kind] = ()) -> NDArray[np.float64]:

@@ -41,12 +41,14 @@ _LANES = np.arange(0, 64, 16, dtype=np.uint64)
 class Reading(NamedTuple):
     """A document, or a part of one, as the model read it.
 
-    rows, grams, logits, inputs: what the two stages saw. at: where the characters of `rows.grams` stand in
-    the text, but for spaces; before: how many of them stand before each place of `rows.grams`. stops: where
-    the segments begin in the text, and where the last one ends; counts: their n-grams.
+    rows, tables, grams, logits, inputs: what the two stages saw, `tables` those that read the segments. at: where the
+    characters of `rows.grams` stand in the text, but for spaces; before: how many of them stand before each
+    place of `rows.grams`. stops: where the segments begin in the text, and where the last one ends; counts:
+    their n-grams.
     """
 
     rows: features.Rows
+    tables: NDArray[np.int64]
     grams: NDArray[np.uint32]
     logits: NDArray[np.float64]
     inputs: NDArray[np.float32]
@@ -194,7 +196,17 @@ def read(model: stages.Model, text: str, cut: Segments, known: NDArray[np.int64]
     inputs = context.context_inputs(rows, scores, evidence(rows, grams))
     before = np.concatenate(([0], np.cumsum(rows.grams != features.SPACE)))
     stops = np.array([0, *cut.ends])
-    return Reading(rows, grams, logits, inputs, features.seen(text), before, stops, stages.gram_count(rows))
+    return Reading(
+        rows,
+        stages.tables_of_rows(model, rows),
+        grams,
+        logits,
+        inputs,
+        features.seen(text),
+        before,
+        stops,
+        stages.gram_count(rows),
+    )
 
 
 def contributions(network: stages.Network, inputs: NDArray[np.float32], side: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -233,19 +245,19 @@ def character_weights(
     the characters stand in the text, what each adds, and the rest; all together they are the sum of the shares.
     """
     first, last = reading.rows.bounds[row : row + 2].tolist()
-    route = int(reading.rows.language[row])
-    norm = float(model.scale[route]) / max(int(reading.counts[row]), 1) ** 0.5
+    table = int(reading.tables[row])
+    norm = float(model.scale[table]) / max(int(reading.counts[row]), 1) ** 0.5
     # A score is centred, rounded and bounded: what that adds or takes is laid on all n-grams alike.
     logits = reading.logits[row] - reading.logits[row].mean()
     gains = np.divide(shares, logits, out=np.zeros(len(LABELS)), where=logits != 0)
     gains -= gains.mean()
-    rest = float(model.bias[route] @ gains)
+    rest = float(model.bias[table] @ gains)
     before = np.concatenate(([0], np.cumsum(reading.rows.grams[first : last + 1] != features.SPACE)))
     changes = np.zeros(before[-1] + 1)
     for order, buckets in enumerate(reading.grams, 1):
         own = buckets[first:last]
         at = np.flatnonzero(own)
-        weights = model.weights[route, own[at]][:, None] >> _LANES & np.uint64(0xFFFF)
+        weights = model.weights[table, own[at]][:, None] >> _LANES & np.uint64(0xFFFF)
         values = norm * ((weights.astype(np.int64) - 128) @ gains)
         # A space alone goes to the word behind it.
         start, stop = before[at], np.maximum(before[at + order], before[at] + 1)

@@ -1,4 +1,4 @@
-"""Feature rows to calibrated probabilities: a linear head a language, then a network in context.
+"""Feature rows to calibrated probabilities: a linear head a language and layout, then a network in context.
 
 Everything that is summed is an integer, so a score depends neither on the order of the sums
 nor on how documents were batched: the same text gives the same bits in any process.
@@ -16,7 +16,8 @@ from classifier.context import INPUT_LIMIT, context_inputs, steps, told
 from classifier.evidence import evidence
 from classifier.features import ORDERS, Rows, buckets
 from classifier.kernels import kernel
-from classifier.schema import LABELS
+from classifier.layout import pages
+from classifier.schema import LABELS, LANGUAGES, Language
 
 HIDDEN_STEPS = 64
 HIDDEN_LIMIT = 4095
@@ -28,6 +29,14 @@ HALVES = np.uint64(0x0000FFFF0000FFFF)  # every other of the four lanes of a wor
 EIGHT_BITS = np.uint64(0x00FF00FF00FF00FF)  # where the four weights of a bucket lie
 # Scales and biases of the shipped model stay below 500. So bounded, no sum overflows and no logit is NaN.
 LARGEST = 1e6
+# The heads of the first stage, each a table of weights: one a language, behind them those for pages, where words mean
+# other things than in articles ("What was tried" in training/README.md). A model from before has the first ones alone.
+TABLES: tuple[tuple[Language, bool], ...] = tuple(
+    [(language, False) for language in LANGUAGES] + [(language, True) for language in (Language.EN, Language.ZH)]
+)
+_OF_PAGES = np.array(
+    [TABLES.index((name, True)) if (name, True) in TABLES else TABLES.index((name, False)) for name in LANGUAGES]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +70,9 @@ class Network:
 class Model:
     """The two stages.
 
-    weights: languages x buckets, four 8-bit weights (biased by 128) in the 16-bit lanes of
-        each word, one lane a label. scale: languages, the logit of one step of a weight.
-    bias: languages x labels. networks: one a language.
+    weights: TABLES x buckets, four 8-bit weights (biased by 128) in the 16-bit lanes of
+        each word, one lane a label. scale: TABLES, the logit of one step of a weight.
+    bias: TABLES x labels. networks: one a language.
     """
 
     weights: NDArray[np.uint64]
@@ -78,7 +87,7 @@ class Model:
 
 
 def pack(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
-    """Weights of shape languages x buckets x 4 as one word a bucket; bucket 0 is neutral."""
+    """Weights of shape tables x buckets x 4 as one word a bucket; bucket 0 is neutral."""
     biased = weights.astype(np.int64) + 128
     biased[:, 0] = 0
     lanes = biased.astype(np.uint64) << np.arange(0, 64, 16, dtype=np.uint64)
@@ -93,12 +102,34 @@ def is_packed(weights: NDArray[np.uint64]) -> bool:
 
 def local_logits(model: Model, rows: Rows, grams: NDArray[np.uint32]) -> NDArray[np.float64]:
     """The first stage: logits of each segment by its own n-grams, rows x labels."""
-    return sums_to_logits(model, local_sums(model, rows, grams), gram_count(rows), rows.language)
+    return sums_to_logits(model, local_sums(model, rows, grams), gram_count(rows), tables_of_rows(model, rows))
 
 
 def local_sums(model: Model, rows: Rows, grams: NDArray[np.uint32]) -> NDArray[np.int64]:
     """The weights of each segment's n-grams, added up: rows x labels. Those of a run of segments add up too."""
-    return weight_sums(model.weights, rows, grams, rows.language)
+    return weight_sums(model.weights, rows, grams, tables_of_rows(model, rows))
+
+
+def tables_of_rows(model: Model, rows: Rows) -> NDArray[np.int64]:
+    """The table that reads each segment."""
+    return tables(model, rows.shape[:, 0], rows.language, rows.paragraph, rows.documents)
+
+
+def tables(
+    model: Model,
+    sizes: NDArray[np.int64],
+    languages: NDArray[np.int64],
+    paragraphs: NDArray[np.int64],
+    documents: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """The table that reads each segment: its language's, or on a page the one for pages, as an index into TABLES.
+
+    sizes, languages, paragraphs, documents: of the segments of a batch, as for `layout.pages`.
+    """
+    if len(model.weights) < len(TABLES):
+        return languages
+    on_page = np.repeat(pages(sizes, languages, paragraphs, documents), np.diff(documents))
+    return np.where(on_page, _OF_PAGES[languages], languages)
 
 
 def weight_sums(
@@ -129,11 +160,11 @@ def lane_sums(
 
 
 def sums_to_logits(
-    model: Model, sums: NDArray[np.int64], count: NDArray[np.int64], routes: NDArray[np.int64]
+    model: Model, sums: NDArray[np.int64], count: NDArray[np.int64], table: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Logits from the sums of weights of so many n-grams, by language: rows x labels."""
-    norm = model.scale[routes] / np.sqrt(np.maximum(count, 1))
-    result: NDArray[np.float64] = sums * norm[:, None] + model.bias[routes]
+    """Logits from the sums of weights of so many n-grams, by the table of each row: rows x labels."""
+    norm = model.scale[table] / np.sqrt(np.maximum(count, 1))
+    result: NDArray[np.float64] = sums * norm[:, None] + model.bias[table]
     return result
 
 

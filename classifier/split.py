@@ -56,13 +56,14 @@ class Pieces(NamedTuple):
     """Segments taken apart at the places where something may begin, in text order.
 
     segment: which each belongs to, numbered through the batch; place: the place that
-    opens it, -1 at a segment's start; route: its language; sums, grams: its n-grams' weights
-    by label, and their number.
+    opens it, -1 at a segment's start; route, table: its language, and the table that reads it;
+    sums, grams: its n-grams' weights by label, and their number.
     """
 
     segment: NDArray[np.int64]
     place: NDArray[np.int64]
     route: NDArray[np.int64]
+    table: NDArray[np.int64]
     sums: NDArray[np.int64]
     grams: NDArray[np.int64]
 
@@ -120,10 +121,13 @@ def take_apart(model: stages.Model, texts: Sequence[str], cuts: Sequence[Segment
     closing = np.concatenate((np.full(held.size, -1), np.arange(found.at.size)))[order]
     place = np.concatenate((np.full(1, -1), closing))[: closing.size]
     route = routes[held][segment]
+    documents = np.cumsum([0, *map(len, cuts)])
+    lines = np.array([line for cut in cuts for line in cut.paragraphs], np.int64)
+    table = stages.tables(model, stops - starts, routes, lines, documents)[held][segment]
     rows = features.rows(["".join(strings)], [Segments(bounds[order].tolist(), [0] * order.size, route.tolist())])
     grams = features.buckets(rows.grams, rows.bounds, model.bits)
-    sums = stages.local_sums(model, rows, grams)
-    return found, Pieces(held[segment], place, route, sums, stages.gram_count(rows)), offsets
+    sums = stages.weight_sums(model.weights, rows, grams, table)
+    return found, Pieces(held[segment], place, route, table, sums, stages.gram_count(rows)), offsets
 
 
 def evidence(
@@ -141,11 +145,11 @@ def evidence(
     sums = [total[b] - total[a] for a, b in ((start, index), (index, stop))]
     sizes = [counts[b] - counts[a] for a, b in ((start, index), (index, stop))]
     scores = [
-        context.steps(stages.sums_to_logits(model, side, size, pieces.route)) for side, size in zip(sums, sizes, strict=True)
+        context.steps(stages.sums_to_logits(model, side, size, pieces.table)) for side, size in zip(sums, sizes, strict=True)
     ]
     gap = scores[0].max(1) + scores[1].max(1) - (scores[0] + scores[1]).max(1)
     lift = sums[0].max(1) + sums[1].max(1) - (sums[0] + sums[1]).max(1)
-    norm = context.SCORE_STEPS * model.scale[pieces.route] / np.sqrt(np.maximum(sizes[0] + sizes[1], 1))
+    norm = context.SCORE_STEPS * model.scale[pieces.table] / np.sqrt(np.maximum(sizes[0] + sizes[1], 1))
     columns = [gap, np.rint(lift * norm).astype(np.int64)]
     columns += [_SIZES[np.minimum(size, _SIZES.size - 1)] for size in sizes]
     columns += list(found.marks[pieces.place].T * UNIT)

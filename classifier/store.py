@@ -43,7 +43,7 @@ from classifier import manifest as manifests
 from classifier.context import INPUTS
 from classifier.kinds import ARRAYS as OF_KINDS
 from classifier.kinds import Kinds
-from classifier.model import HIDDEN_LIMIT, HIDDEN_TOTAL, LARGEST, Model, Network, is_packed
+from classifier.model import HIDDEN_LIMIT, HIDDEN_TOTAL, LARGEST, TABLES, Model, Network, is_packed
 from classifier.schema import LABELS, LANGUAGES, Kind, Limits, ModelDamaged, ModelNotFound, ModelUnsupported
 
 FORMAT = manifests.FORMAT
@@ -155,10 +155,12 @@ def _model(path: Path, found: Mapping[str, NDArray[Any]]) -> Model:
     file = path / ARRAYS
     units = found["hidden_bias"].shape[-1] if "hidden_bias" in found and found["hidden_bias"].ndim else 0
     count, labels = len(LANGUAGES), len(LABELS)
+    # Models from before there were tables for pages have one a language.
+    tables = count if "scale" in found and found["scale"].shape == (count,) else len(TABLES)
     shapes = {
-        "weights": (count, 1 << features.BUCKET_BITS),
-        "scale": (count,),
-        "bias": (count, labels),
+        "weights": (tables, 1 << features.BUCKET_BITS),
+        "scale": (tables,),
+        "bias": (tables, labels),
         "hidden": (count, INPUTS, units),
         "hidden_scale": (count, units),
         "hidden_bias": (count, units),

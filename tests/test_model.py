@@ -52,6 +52,37 @@ def test_local_scores_are_exact_sums_of_the_weights(model):
     assert np.array_equal(stages.local_logits(model, rows, features.buckets(rows.grams, rows.bounds)), [expected])
 
 
+def made_of(*constants):
+    """A model each of whose tables gives every n-gram one weight for the first label."""
+    weights = np.zeros((len(constants), 1 << features.BUCKET_BITS, 4), np.int8)
+    weights[:, :, 0] = np.array(constants)[:, None]
+    return stages.Model(stages.pack(weights), np.ones(len(constants)), np.zeros((len(constants), 4)), ())
+
+
+PAGE, ARTICLE = "Home\nNews\nSport\n" * 4, "Ships wait for a berth in the outer harbour while the ice drifts. " * 4
+PAGE_ZH, ARTICLE_ZH = (
+    "首页\n新闻\n体育\n" * 4,
+    "船只正在外港等待泊位，引航站说，浮冰要到周三才会散去，届时码头将逐一放行，最大的三艘排在最后。" * 3,
+)
+
+
+@pytest.mark.parametrize(("page", "article", "language"), [(PAGE, ARTICLE, 0), (PAGE_ZH, ARTICLE_ZH, 1)])
+def test_a_page_is_read_by_the_table_for_pages_and_an_article_by_its_language_s(page, article, language):
+    texts = [page, article, "x"]
+    rows = features.rows(texts, [segment.cut(text) for text in texts])
+    model = made_of(*range(1, len(stages.TABLES) + 1))
+    read = stages.local_sums(model, rows, features.buckets(rows.grams, rows.bounds))[:, 0] / stages.gram_count(rows) - 1
+    of_pages = stages.TABLES.index((stages.LANGUAGES[language], True))
+    own, lines = len(segment.cut(article)), len(segment.cut(page))
+    assert read.tolist() == [of_pages] * lines + [language] * own + [0]
+
+
+def test_a_model_from_before_there_were_tables_for_pages_reads_all_by_language():
+    rows = features.rows([PAGE, ARTICLE_ZH], [segment.cut(PAGE), segment.cut(ARTICLE_ZH)])
+    read = stages.local_sums(made_of(1, 2, 3), rows, features.buckets(rows.grams, rows.bounds))[:, 0] / stages.gram_count(rows)
+    assert (read - 1).tolist() == rows.language.tolist()
+
+
 def test_sums_of_the_network_are_exact_in_single_precision(model):
     for network in model.networks:
         assert np.abs(network.hidden).sum(0).max() <= stages.HIDDEN_TOTAL

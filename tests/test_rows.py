@@ -5,6 +5,8 @@ import pytest
 
 from classifier import InputError, context, features, segment
 from classifier.evidence import evidence
+from classifier.model import local_logits
+from classifier.schema import LABELS
 from training import data, fit, rows, stages
 
 TEXTS = {
@@ -70,6 +72,37 @@ def test_only_labelled_segments_have_grams_and_every_segment_has_a_context(made)
     assert len(grams.label) == (contexts.label >= 0).sum() < len(contexts.label)
     assert contexts.measured.tolist() == [True, True, False, True, True, False]
     assert contexts.origin.tolist() == [rows.ANNOTATED] * (len(contexts.label) - 1) + [rows.OWN]
+
+
+def test_the_rows_of_a_page_and_of_an_article_are_told_apart_and_ours_are_of_both():
+    page, article = (
+        "Home\nNews\n" * 5,
+        "Ships wait for a berth in the outer harbour while the ice drifts, said the pilots. " * 3,
+    )
+    units = {page: [(0, 4, "navigation"), (5, 9, "navigation")], article: [(0, len(article), "content")]}
+    documents = [data.Document(text[:4], text, tuple(known), "site", "toy", True) for text, known in units.items()]
+    read = rows.read_grams(documents, np.zeros(2, np.int64))
+    assert read.setting.tolist() == [rows.PAGE] * 2 + [rows.ARTICLE] * (len(read.label) - 2)
+    assert (rows.read_grams(documents, np.zeros(2, np.int64), own=True).setting == rows.BOTH).all()
+
+
+def test_a_word_that_pages_and_articles_mean_otherwise_has_a_table_for_each(monkeypatch):
+    monkeypatch.setattr(fit, "ENOUGH", 20)
+    menu = "Home\nWeather\nSport\nTravel\n" * 3
+    article = "Weather\nThe pilots said that ships wait for a berth while the ice drifts by the outer harbour.\n"
+    in_menu = [(at, at + 7, "navigation") for at in (5, 31, 57)]
+    in_article = [(0, 7, "content"), (8, len(article) - 1, "content")]
+    both = "It is cold.\nRead more about it"  # so that every label stands in either
+    documents = []
+    for text, units in ((menu, in_menu), (article, in_article)):
+        added = [(len(text), len(text) + 11, "content"), (len(text) + 12, len(text) + 30, "navigation")]
+        documents.append(data.Document("", text + both, (*units, *added), "site", "toy", True))
+    documents *= 20
+    grams = rows.read_grams(documents, np.zeros(len(documents), np.int64))
+    head = fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings())
+    read = features.rows([menu, article], [segment.cut(menu), segment.cut(article)])
+    said = local_logits(head, read, features.buckets(read.grams, read.bounds)).argmax(1)
+    assert [LABELS[label].value for label in said[[1, 12]]] == ["navigation", "content"]
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", None])

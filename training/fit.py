@@ -16,9 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from classifier.model import HIDDEN_STEPS, HIDDEN_TOTAL, Model, Network, pack
+from classifier.model import HIDDEN_STEPS, HIDDEN_TOTAL, TABLES, Model, Network, pack
 from classifier.schema import LABELS, LANGUAGES, Label, Language
-from training.rows import Grams
+from training.rows import ARTICLE, PAGE, Grams
 
 OTHER = LANGUAGES.index(Language.OTHER)
 PROMO = LABELS.index(Label.PROMO)
@@ -32,7 +32,8 @@ INT8, INT16 = 127, 32_767
 class Settings:
     """What was chosen; `training/README.md` holds the measurements.
 
-    inverse_regularisation: of the local heads. boosting_rounds, boosting_leaves: of the teacher of the second
+    inverse_regularisation: of the local heads. elsewhere: what a segment of a page weighs in a head for articles, and
+    one of an article in a head for pages. boosting_rounds, boosting_leaves: of the teacher of the second
     stage. units: of the network that learns from it. decay: what the squares of its weights cost.
     unlabelled: how many segments without a label it learns from beside the annotated ones.
     told: how much of what it learns of a segment with a label is that label, in place of what the teacher says.
@@ -47,6 +48,7 @@ class Settings:
     """
 
     inverse_regularisation: float = 1.5
+    elsewhere: float = 0.03
     boosting_rounds: int = 150
     boosting_leaves: int = 31
     units: int = 192
@@ -72,43 +74,47 @@ _MOST_STEPS = 60
 
 
 def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings, start: Model | None = None) -> Model:
-    """The local stage: logistic regression a language on counts over the root of their number.
+    """The local stage: logistic regression for each of TABLES on counts over the root of their number.
 
     Buckets are weighed by inverse document frequency, which only regularises: it is folded
-    into the weights. `other`, and a language with too few segments, is fitted on all.
+    into the weights. A table of a language hears segments of its own setting and ours, and the others
+    faintly; with too few of its own, all alike. `other`, and a language with too few segments, is
+    fitted on all.
     start: a model whose local stage the search begins at, which must not know what `chosen` leaves out.
     """
     scaled, rarity = weighed(grams.counts, grams.total)
     scaled *= _LARGER
     buckets = grams.counts.shape[1]
-    weights = np.zeros((len(LANGUAGES), buckets, len(LABELS)), np.int8)
-    scale = np.zeros(len(LANGUAGES))
-    bias = np.full((len(LANGUAGES), len(LABELS)), ABSENT)
-    for language in range(len(LANGUAGES)):
-        rows = chosen & (grams.language == language)
-        if language == OTHER or rows.sum() < ENOUGH or np.unique(grams.label[rows]).size < 2:
+    weights = np.zeros((len(TABLES), buckets, len(LABELS)), np.int8)
+    scale = np.zeros(len(TABLES))
+    bias = np.full((len(TABLES), len(LABELS)), ABSENT)
+    for table, (language, of_pages) in enumerate(TABLES):
+        rows, weight = chosen & (grams.language == LANGUAGES.index(language)), grams.weight
+        if language is Language.OTHER or rows.sum() < ENOUGH or np.unique(grams.label[rows]).size < 2:
             rows = chosen
+        elif (rows & (grams.setting == (PAGE if of_pages else ARTICLE))).sum() >= ENOUGH:
+            weight = np.where(grams.setting == (ARTICLE if of_pages else PAGE), weight * settings.elsewhere, weight)
         regularisation = settings.inverse_regularisation / _LARGER**2
         head = LogisticRegression(C=regularisation, max_iter=_MOST_STEPS, tol=1e-6, class_weight="balanced")
         if start and np.unique(grams.label[rows]).size == len(LABELS):
             # Few labels are no reason to move to another optimum: the number of steps is the choice.
             head.set_params(warm_start=True, max_iter=settings.steps_on)
-            slopes = unpack(start.weights[language]) * start.scale[language] / (rarity[:, None] * _LARGER)
+            slopes = unpack(start.weights[table]) * start.scale[table] / (rarity[:, None] * _LARGER)
             head.coef_ = np.ascontiguousarray(slopes.T)
-            head.intercept_ = start.bias[language].copy()
+            head.intercept_ = start.bias[table].copy()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            head.fit(scaled[rows], grams.label[rows], sample_weight=grams.weight[rows])
+            head.fit(scaled[rows], grams.label[rows], sample_weight=weight[rows])
         slopes, offsets = head.coef_ * _LARGER, head.intercept_
         if len(head.classes_) == 2:
             slopes, offsets = np.concatenate((-slopes, slopes)) / 2, np.concatenate((-offsets, offsets)) / 2
         float_weights = slopes.T * rarity[:, None]
         used = np.abs(float_weights).max(1)
         # The largest weights of all are clipped, so that the steps of the others are finer.
-        scale[language] = np.quantile(used[used > 0], 0.9999) / INT8
-        whole = np.rint(float_weights / scale[language]).clip(-INT8, INT8)
-        weights[language][:, head.classes_] = whole.astype(np.int8)
-        bias[language, head.classes_] = offsets
+        scale[table] = np.quantile(used[used > 0], 0.9999) / INT8
+        whole = np.rint(float_weights / scale[table]).clip(-INT8, INT8)
+        weights[table][:, head.classes_] = whole.astype(np.int8)
+        bias[table, head.classes_] = offsets
     return Model(pack(weights), scale, bias, ())
 
 

@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 
 from classifier import features, segment, split
 from classifier.context import context_inputs, steps
-from classifier.decide import layout
 from classifier.evidence import evidence
+from classifier.layout import layout, pages
 from classifier.model import Model, local_logits
 from classifier.schema import LAYOUTS, InputError
 from training import data
 
 BATCH = 32  # documents read at once
 ANNOTATED, OWN, REARRANGED = range(3)
+ARTICLE, PAGE, BOTH = range(3)
 BUCKETS = 1 << features.BUCKET_BITS
 FILE = Path(__file__).with_name("rows.xz")
 
@@ -39,7 +40,7 @@ class Grams:
     """What the first stage is fitted on, a row a segment that has a label.
 
     counts: how often each hashed n-gram stands in it, segments x buckets. total: n-grams in all.
-    language, label, fold, weight: of each segment.
+    language, label, fold, weight: of each segment. setting: ARTICLE or PAGE, as its document is set; of our own, BOTH.
     """
 
     counts: sp.csr_matrix
@@ -47,6 +48,7 @@ class Grams:
     language: NDArray[np.int64]
     label: NDArray[np.int64]
     fold: NDArray[np.int64]
+    setting: NDArray[np.int64]
     weight: NDArray[np.float64]
 
 
@@ -101,12 +103,13 @@ class Contexts:
 
 
 def read_grams(
-    documents: Sequence[data.Document], folds: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+    documents: Sequence[data.Document], folds: NDArray[np.int64], weights: NDArray[np.float64] | None = None, own: bool = False
 ) -> Grams:
-    """The n-grams of every segment with a label. folds, weights (1 without them): of each document."""
+    """The n-grams of every segment with a label. folds, weights (1 without them): of each document. own: they are ours."""
     counts = [sp.csr_matrix((0, BUCKETS), dtype=np.float32)]
     languages: list[NDArray[np.int64]] = []
     labels: list[NDArray[np.int64]] = []
+    settings: list[NDArray[np.int64]] = []
     for batch in (documents[at : at + BATCH] for at in range(0, len(documents), BATCH)):
         texts = [document.text for document in batch]
         cuts = segment.cut_many(texts)
@@ -116,11 +119,13 @@ def read_grams(
         chosen = np.flatnonzero(np.concatenate(known) >= 0)
         counts.append(counted(features.buckets(rows.grams, rows.bounds), rows.bounds, chosen))
         languages.append(rows.language[chosen])
+        on_page = pages(rows.shape[:, 0], rows.language, rows.paragraph, rows.documents).astype(np.int64)  # ARTICLE or PAGE
+        settings.append(np.full(chosen.size, BOTH) if own else np.repeat(on_page, np.diff(rows.documents))[chosen])
     matrix = sp.vstack(counts, format="csr")
     fold = np.repeat(folds, [len(label) for label in labels])
     of_document = np.ones(len(documents)) if weights is None else weights
     weight = np.repeat(of_document, [len(label) for label in labels])
-    return Grams(matrix, totals(matrix), _joined(languages), _joined(labels), fold, weight)
+    return Grams(matrix, totals(matrix), _joined(languages), _joined(labels), fold, _joined(settings), weight)
 
 
 def counted(grams: NDArray[np.uint32], bounds: NDArray[np.int64], chosen: NDArray[np.intp]) -> sp.csr_matrix:
@@ -154,7 +159,8 @@ def read_contexts(
             grams = features.buckets(rows.grams, rows.bounds, heads[fold].bits)
             sizes = [np.diff([0, *cut.ends]) for cut in cuts]
             layouts = [
-                LAYOUTS.index(layout(size, np.array(cut.languages, np.int64))) for size, cut in zip(sizes, cuts, strict=True)
+                LAYOUTS.index(layout(size, *(np.array(column, np.int64) for column in (cut.languages, cut.paragraphs))))
+                for size, cut in zip(sizes, cuts, strict=True)
             ]
             count = [len(cut) for cut in cuts]
             known = [replace(documents[i], picked=()) if origins[i] == ANNOTATED else None for i in batch]
@@ -220,7 +226,7 @@ def save(path: Path, grams: Grams, contexts: Contexts, about: dict[str, Any]) ->
     for place in range(3):
         arrays[f"gap_{place}"] = (gaps >> 8 * place & 255).astype(np.uint8)
     arrays["times"] = by_bucket.data.clip(0, 255).astype(np.uint8)
-    for name in ("language", "label", "fold"):
+    for name in ("language", "label", "fold", "setting"):
         arrays[f"gram_{name}"] = getattr(grams, name)[order].astype(np.int8)
     arrays |= {name: _narrow(values) for name, values in _slim(contexts).items()}
     stream = io.BytesIO()
@@ -243,11 +249,11 @@ def load(path: Path) -> tuple[Grams, Contexts, dict[str, Any]]:
         matrix = sp.csc_matrix(
             (arrays["times"].astype(np.float32), rows.astype(np.int32), ends), shape=(label.size, BUCKETS)
         ).tocsr()
-        language, fold = (arrays[f"gram_{name}"].astype(np.int64) for name in ("language", "fold"))
+        language, fold, setting = (arrays[f"gram_{name}"].astype(np.int64) for name in ("language", "fold", "setting"))
         contexts = _full(arrays)
     except (OSError, lzma.LZMAError, zipfile.BadZipFile, ValueError, KeyError) as error:
         raise InputError(f"cannot read feature rows from {path} ({error!r}): make them again with training.extract") from None
-    return Grams(matrix, totals(matrix), language, label, fold, np.ones(label.size)), contexts, about
+    return Grams(matrix, totals(matrix), language, label, fold, setting, np.ones(label.size)), contexts, about
 
 
 def _gaps(values: NDArray[np.int64], starts: NDArray[Any]) -> NDArray[np.int64]:

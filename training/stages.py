@@ -176,7 +176,7 @@ def read_own(settings: fit.Settings) -> tuple[list[data.Document], NDArray[np.in
     own = data.own()
     folds = np.arange(len(own)) % FOLDS
     weights = [settings.own_phrases if document.suite == data.PHRASES else settings.own_documents for document in own]
-    return own, folds, rows.read_grams(own, folds, np.array(weights))
+    return own, folds, rows.read_grams(own, folds, np.array(weights), own=True)
 
 
 def read_pages(
