@@ -444,7 +444,7 @@ def thresholds(policy: Policy, presets: Thresholds, layout: Layout, kinds: Seque
     """The probability from which a label, or a kind, is removed, languages x (labels, kinds); inf where never.
 
     The model's preset for a layout, with the policy's own values over it; a kind has its label's where it has none. A
-    model from before there were passages decides them as pages.
+    model from before there were passages or briefs decides them as pages.
     """
     of_layout = presets[policy.preset]
     of_language = of_layout.get(layout, of_layout[Layout.PAGE])

@@ -115,8 +115,8 @@ def check(manifest: Mapping[str, Any], arrays: str, name: str, bits: int) -> Non
     for preset in PRESETS:
         of_layout = _object(thresholds, preset)
         for layout in LAYOUTS:
-            if layout is Layout.PASSAGE and layout not in of_layout:
-                continue  # it was written before there were passages
+            if layout in (Layout.PASSAGE, Layout.BRIEF) and layout not in of_layout:
+                continue  # it was written before there were any
             for language in LANGUAGES:
                 of_language = _object(_object(of_layout, layout), language)
                 for label in LABELS[1:]:

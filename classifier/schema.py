@@ -32,14 +32,16 @@ class Language(StrEnum):
 class Layout(StrEnum):
     """How a document is set, which decides how sure a policy must be.
 
-    On a page of short lines, much is boilerplate and little is content, so that a lost line is a
+    On a page with its menus, much is boilerplate and little is content, so that a lost line is a
     larger share of what the page has to say than a lost sentence is of an article. A passage is one
-    segment that stands alone: nothing around it says what it is, and if it is lost, all is.
+    segment that stands alone: nothing around it says what it is, and if it is lost, all is. A brief
+    is a few segments, of which each is a large share.
     """
 
     ARTICLE = "article"
     PAGE = "page"
     PASSAGE = "passage"
+    BRIEF = "brief"
 
 
 class Decider(StrEnum):

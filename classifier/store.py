@@ -278,5 +278,8 @@ def _compact(array: NDArray[Any]) -> NDArray[Any]:
         for small in (np.int8, np.int16, np.int32):
             if np.abs(array).max(initial=0) <= np.iinfo(small).max:
                 return np.array(array, small, order="C")
-    # A fresh array of numpy's own dtype object: the same values then give the same bytes.
-    return np.array(array, array.dtype.str, order="C")
+    # A fresh array of numpy's own dtype object, which `np.array` would not give to one from another process: the same
+    # values then give the same bytes.
+    fresh = np.empty(array.shape, array.dtype.str)
+    fresh[...] = array
+    return fresh

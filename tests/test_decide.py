@@ -109,8 +109,10 @@ def test_taking_a_whole_line_takes_its_line_break():
     assert make([("Buy\n", 0, 0, PROMO), ("Two.", 1, 0, CONTENT)]).clean_text == "Two."
 
 
-@pytest.mark.parametrize(("place", "sizes"), [("article", (300, 300)), ("page", (30,) * 10), ("passage", (300,))])
-def test_an_article_a_page_and_a_passage_are_decided_by_their_own_thresholds(place, sizes):
+@pytest.mark.parametrize(
+    ("place", "sizes"), [("article", (300,) * 9), ("page", (30,) * 10), ("passage", (300,)), ("brief", (300,) * 8)]
+)
+def test_a_document_of_each_layout_is_decided_by_their_own_thresholds(place, sizes):
     result = make([("x" * size, line, 0, (0.1, 0.9, 0, 0)) for line, size in enumerate(sizes)])
     assert not any(span.kept for span in result.spans)
     unsure = {**PRESET, "balanced": {**PRESET["balanced"], place: PRESET["careful"][place]}}

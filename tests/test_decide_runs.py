@@ -70,8 +70,9 @@ def test_a_threshold_is_of_its_layout_its_language_and_its_label():
     ]
     assert thresholds(Policy(), presets, Layout.PAGE)[2].tolist() == [math.inf, 26, 27, 28]
     assert thresholds(Policy(keep={"legal"}), presets, Layout.ARTICLE)[1].tolist() == [math.inf, 11, math.inf, 13]
-    # A model from before there were passages decides them as pages.
-    assert thresholds(Policy(), presets, Layout.PASSAGE).tolist() == thresholds(Policy(), presets, Layout.PAGE).tolist()
+    # A model from before there were passages and briefs decides them as pages.
+    for layout in (Layout.PASSAGE, Layout.BRIEF):
+        assert thresholds(Policy(), presets, layout).tolist() == thresholds(Policy(), presets, Layout.PAGE).tolist()
 
 
 def test_a_kind_has_the_threshold_of_its_label_its_own_or_none():

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from classifier.layout import MENU, layout, pages
+from classifier.layout import BRIEF, MENU, layout, pages
 from classifier.schema import LANGUAGES, PROSE, Layout
 
 SHORT, LONG = 9, 200
@@ -20,6 +20,9 @@ def of_lines(lines, language=0):
         ([LONG, *[SHORT] * MENU, LONG], Layout.PAGE),
         ([*[SHORT] * MENU], Layout.PAGE),
         ([LONG, *[SHORT] * (MENU - 1), LONG], Layout.ARTICLE),
+        ([LONG] * (BRIEF + 1), Layout.ARTICLE),
+        ([LONG] * BRIEF, Layout.BRIEF),
+        ([SHORT] * 2, Layout.BRIEF),
         ([*[SHORT] * (MENU - 1), LONG] * 3, Layout.ARTICLE),
         ([LONG] * 2 * MENU, Layout.ARTICLE),
     ],
@@ -54,5 +57,5 @@ def test_a_document_is_set_in_a_batch_as_it_is_alone():
     paragraphs = np.cumsum(random.integers(0, 2, total))  # which may go on from a document's last to the next one's first
     parts = [slice(*pair) for pair in pairwise(documents)]
     alone = [layout(sizes[part], languages[part], paragraphs[part]) is Layout.PAGE for part in parts]
-    assert pages(sizes, languages, paragraphs, documents).tolist() == alone
+    assert (pages(sizes, languages, paragraphs, documents) & (counts > BRIEF)).tolist() == alone
     assert 20 < sum(alone) < 280

@@ -5,6 +5,7 @@ import pytest
 
 from classifier import InputError, context, features, segment
 from classifier.evidence import evidence
+from classifier.layout import BRIEF
 from classifier.model import local_logits
 from classifier.schema import LABELS
 from training import data, fit, rows, stages
@@ -115,7 +116,7 @@ def test_a_file_that_holds_no_rows_is_refused(tmp_path, content):
 
 def test_segments_of_short_rearranged_documents_weigh_more_than_of_long_ones():
     settings = fit.Settings()
-    sizes = [2, stages.SHORT + 1, 2, 1]
+    sizes = [2, BRIEF + 1, 2, 1]
     origin = np.repeat([rows.REARRANGED, rows.REARRANGED, rows.ANNOTATED, rows.OWN], sizes)
     found = stages.weights(SimpleNamespace(documents=np.cumsum([0, *sizes]), origin=origin), settings)
     each = [settings.rearranged * settings.short, settings.rearranged, 1.0, settings.own]

@@ -173,7 +173,7 @@ def test_where_the_number_of_units_is_unknown_all_arrays_of_the_network_are_name
     assert "['hidden', 'hidden_bias', 'hidden_scale', 'out'] missing" in refusal(folder)
 
 
-@pytest.mark.parametrize("changes", [{"weights": zeros("weights")}, {"scale": np.ones(3, np.uint64)}])
+@pytest.mark.parametrize("changes", [{"weights": zeros("weights")}, {"scale": zeros("scale").astype(np.uint64)}])
 def test_weights_are_words_and_all_else_is_none(folder, changes):
     forge_arrays(folder, **changes)
     assert refusal(folder) == f"{folder}/model.joblib: an array is of another type than this version reads; {AGAIN}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -107,6 +108,12 @@ def test_a_saved_model_is_read_without_a_warning_and_says_the_same(saved, shippe
         assert (one.hidden == other.hidden).all()
         assert (one.hidden_bias == other.hidden_bias).all()
         assert (one.out_scale == other.out_scale).all()
+
+
+def test_a_model_that_came_from_another_process_is_written_with_the_same_bytes(shipped, kept, tmp_path):
+    sent = pickle.loads(pickle.dumps(shipped.model))
+    here, there = (store.save(tmp_path / name, model, kept, "") for name, model in (("a", shipped.model), ("b", sent)))
+    assert (here / store.ARRAYS).read_bytes() == (there / store.ARRAYS).read_bytes()
 
 
 def test_kinds_are_saved_with_their_names_and_read_again(shipped, kept, tmp_path):

@@ -202,15 +202,16 @@ def test_a_budget_holds_in_all_folds_but_the_worst(bad, limit):
     assert chosen["balanced"]["article"]["en"]["promo"] == pytest.approx(limit)
 
 
-def test_a_passage_is_held_to_what_is_lost_of_text_that_was_taken_out_to_stand_alone():
-    # Articles are read without a fault; of the content of passages, all rearranged, a tenth looks like promo at 0.9.
+@pytest.mark.parametrize("short", [Layout.PASSAGE, Layout.BRIEF])
+def test_a_short_document_is_held_to_what_is_lost_of_text_that_was_taken_out_to_stand_alone(short):
+    # Articles are read without a fault; of the content of short ones, all rearranged, a tenth looks like promo at 0.9.
     number = np.arange(2_000)
     truth, alone = number % 2, number >= 1_000
     promo = np.where(truth == 1, 0.99, np.where(alone & (number % 20 == 0), 0.9, 0.01))
     contexts = SimpleNamespace(
         label=truth,
         language=0 * number,
-        layout=np.where(alone, LAYOUTS.index(Layout.PASSAGE), LAYOUTS.index(Layout.ARTICLE)),
+        layout=np.where(alone, LAYOUTS.index(short), LAYOUTS.index(Layout.ARTICLE)),
         origin=np.where(alone, rows.REARRANGED, rows.ANNOTATED),
         measured=~alone,
         size=0 * number + 50,
@@ -218,17 +219,18 @@ def test_a_passage_is_held_to_what_is_lost_of_text_that_was_taken_out_to_stand_a
     )
     logits = np.log(np.stack([1 - promo, promo, 0 * promo + 1e-9, 0 * promo + 1e-9], axis=1))
     chosen = stages._thresholds(SimpleNamespace(contexts=contexts, rows=number), logits, [1.0])
-    assert chosen["balanced"]["article"]["en"]["promo"] < 0.9 < chosen["balanced"]["passage"]["en"]["promo"] < 0.99
+    assert chosen["balanced"]["article"]["en"]["promo"] < 0.9 < chosen["balanced"][short]["en"]["promo"] < 0.99
 
 
-def test_a_model_from_before_there_were_passages_still_has_a_card():
-    manifest = store.load().manifest
+def test_a_model_from_before_there_were_passages_or_briefs_still_has_a_card():
+    manifest, short = store.load().manifest, ("passage", "brief")
     before = {
-        preset: {name: of for name, of in layouts.items() if name != "passage"}
+        preset: {name: of for name, of in layouts.items() if name not in short}
         for preset, layouts in manifest["thresholds"].items()
     }
     lines = card.render(manifest).splitlines()
-    assert card.render({**manifest, "thresholds": before}).splitlines() == [line for line in lines if "| passage |" not in line]
+    kept = [line for line in lines if not any(f"| {name} |" in line for name in short)]
+    assert card.render({**manifest, "thresholds": before}).splitlines() == kept
 
 
 def test_a_lower_threshold_loses_more_content_and_keeps_less_boilerplate():

@@ -316,6 +316,7 @@ MANIFESTS = {
     **{f"a threshold of {value!r}": threshold(value) for value in ("0.5", None, True, -0.1, [0.5], {}, -1)},
     "no threshold": threshold({}),
     "no threshold of a passage": threshold({}, "passage"),
+    "no threshold of a brief": threshold({}, "brief"),
     **{
         f"no {path[-1]}": without(*path)
         for path in (["thresholds", "careful"], ["training", "sites"], ["sha256", store.ARRAYS])

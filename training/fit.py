@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -73,49 +75,71 @@ _LARGER = 10.0
 _MOST_STEPS = 60
 
 
-def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings, start: Model | None = None) -> Model:
-    """The local stage: logistic regression for each of TABLES on counts over the root of their number.
+class Table(NamedTuple):
+    """One of a local stage's TABLES: weights of buckets x labels, the logit of one step of a weight, and intercepts."""
 
-    Buckets are weighed by inverse document frequency, which only regularises: it is folded
-    into the weights. A table of a language hears segments of its own setting and ours, and the others
-    faintly; with too few of its own, all alike. `other`, and a language with too few segments, is
-    fitted on all.
-    start: a model whose local stage the search begins at, which must not know what `chosen` leaves out.
-    """
-    scaled, rarity = weighed(grams.counts, grams.total)
-    scaled *= _LARGER
-    buckets = grams.counts.shape[1]
-    weights = np.zeros((len(TABLES), buckets, len(LABELS)), np.int8)
-    scale = np.zeros(len(TABLES))
-    bias = np.full((len(TABLES), len(LABELS)), ABSENT)
-    for table, (language, of_pages) in enumerate(TABLES):
-        rows, weight = chosen & (grams.language == LANGUAGES.index(language)), grams.weight
-        if language is Language.OTHER or rows.sum() < ENOUGH or np.unique(grams.label[rows]).size < 2:
-            rows = chosen
-        elif (rows & (grams.setting == (PAGE if of_pages else ARTICLE))).sum() >= ENOUGH:
-            weight = np.where(grams.setting == (ARTICLE if of_pages else PAGE), weight * settings.elsewhere, weight)
-        regularisation = settings.inverse_regularisation / _LARGER**2
-        head = LogisticRegression(C=regularisation, max_iter=_MOST_STEPS, tol=1e-6, class_weight="balanced")
-        if start and np.unique(grams.label[rows]).size == len(LABELS):
-            # Few labels are no reason to move to another optimum: the number of steps is the choice.
-            head.set_params(warm_start=True, max_iter=settings.steps_on)
-            slopes = unpack(start.weights[table]) * start.scale[table] / (rarity[:, None] * _LARGER)
-            head.coef_ = np.ascontiguousarray(slopes.T)
-            head.intercept_ = start.bias[table].copy()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            head.fit(scaled[rows], grams.label[rows], sample_weight=weight[rows])
-        slopes, offsets = head.coef_ * _LARGER, head.intercept_
-        if len(head.classes_) == 2:
-            slopes, offsets = np.concatenate((-slopes, slopes)) / 2, np.concatenate((-offsets, offsets)) / 2
-        float_weights = slopes.T * rarity[:, None]
-        used = np.abs(float_weights).max(1)
-        # The largest weights of all are clipped, so that the steps of the others are finer.
-        scale[table] = np.quantile(used[used > 0], 0.9999) / INT8
-        whole = np.rint(float_weights / scale[table]).clip(-INT8, INT8)
-        weights[table][:, head.classes_] = whole.astype(np.int8)
-        bias[table, head.classes_] = offsets
+    weights: NDArray[np.int8]
+    scale: float
+    bias: NDArray[np.float64]
+
+
+def fit_heads(grams: Grams, chosen: NDArray[np.bool_], settings: Settings, start: Model | None = None) -> Model:
+    """The local stage, table by table; see `fit_table`."""
+    seen = weighed(grams.counts, grams.total)
+    return of_tables([fit_table(grams, *seen, chosen, table, settings, start) for table in range(len(TABLES))])
+
+
+def of_tables(found: Sequence[Table]) -> Model:
+    """A model without networks from its tables, in the order of TABLES."""
+    weights, scale, bias = (np.array(column) for column in zip(*found, strict=True))
     return Model(pack(weights), scale, bias, ())
+
+
+def fit_table(
+    grams: Grams,
+    weighted: sp.csr_matrix,
+    rarity: NDArray[np.float64],
+    chosen: NDArray[np.bool_],
+    table: int,
+    settings: Settings,
+    start: Model | None = None,
+) -> Table:
+    """One of the local stage's tables: logistic regression on counts over the root of their number.
+
+    weighted, rarity: `weighed` of the n-grams. Buckets are weighed by inverse document frequency, which only
+    regularises: it is folded into the weights. A table of a language hears segments of its own setting and ours, and
+    the others faintly; with too few of its own, all alike. `other`, and a language with too few segments, is fitted on
+    all. start: a model whose local stage the search begins at, which must not know what `chosen` leaves out.
+    """
+    language, of_pages = TABLES[table]
+    rows, weight = chosen & (grams.language == LANGUAGES.index(language)), grams.weight
+    if language is Language.OTHER or rows.sum() < ENOUGH or np.unique(grams.label[rows]).size < 2:
+        rows = chosen
+    elif (rows & (grams.setting == (PAGE if of_pages else ARTICLE))).sum() >= ENOUGH:
+        weight = np.where(grams.setting == (ARTICLE if of_pages else PAGE), weight * settings.elsewhere, weight)
+    regularisation = settings.inverse_regularisation / _LARGER**2
+    head = LogisticRegression(C=regularisation, max_iter=_MOST_STEPS, tol=1e-6, class_weight="balanced")
+    if start and np.unique(grams.label[rows]).size == len(LABELS):
+        # Few labels are no reason to move to another optimum: the number of steps is the choice.
+        head.set_params(warm_start=True, max_iter=settings.steps_on)
+        slopes = unpack(start.weights[table]) * start.scale[table] / (rarity[:, None] * _LARGER)
+        head.coef_ = np.ascontiguousarray(slopes.T)
+        head.intercept_ = start.bias[table].copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        head.fit(weighted[rows] * _LARGER, grams.label[rows], sample_weight=weight[rows])
+    slopes, offsets = head.coef_ * _LARGER, head.intercept_
+    if len(head.classes_) == 2:
+        slopes, offsets = np.concatenate((-slopes, slopes)) / 2, np.concatenate((-offsets, offsets)) / 2
+    float_weights = slopes.T * rarity[:, None]
+    used = np.abs(float_weights).max(1)
+    # The largest weights of all are clipped, so that the steps of the others are finer.
+    scale = float(np.quantile(used[used > 0], 0.9999)) / INT8
+    weights = np.zeros((len(rarity), len(LABELS)), np.int8)
+    weights[:, head.classes_] = np.rint(float_weights / scale).clip(-INT8, INT8).astype(np.int8)
+    bias = np.full(len(LABELS), ABSENT)
+    bias[head.classes_] = offsets
+    return Table(weights, scale, bias)
 
 
 def weighed(counts: sp.csr_matrix, total: NDArray[np.int64]) -> tuple[sp.csr_matrix, NDArray[np.float64]]:

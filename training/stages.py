@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from classifier import store
-from classifier.model import Model
-from classifier.schema import LABELS, LAYOUTS, InputError, Layout
+from classifier.layout import BRIEF
+from classifier.model import TABLES, Model
+from classifier.schema import LABELS, LAYOUTS, InputError, Language, Layout
 from training import augment, choose, data, fit, rows
 
 FOLDS = 5
-SHORT = 8  # segments of a short document
 ALL = FOLDS  # the number of the model that is fitted with all folds, behind those without each in turn
 
 
@@ -167,7 +167,7 @@ def weights(contexts: rows.Contexts, settings: fit.Settings) -> NDArray[np.float
     """What each segment weighs in the second stage, by where its document comes from and how short it is."""
     weight = np.choose(contexts.origin, (1.0, settings.own, settings.rearranged))
     sizes = np.diff(contexts.documents)
-    short = np.repeat(sizes <= SHORT, sizes) & (contexts.origin == rows.REARRANGED)
+    short = np.repeat(sizes <= BRIEF, sizes) & (contexts.origin == rows.REARRANGED)
     return np.where(short, weight * settings.short, weight)
 
 
@@ -213,14 +213,19 @@ def fit_heads(
         raise InputError("the units hold one label only; a classifier needs at least two")
     say(f"first stage: {len(grams.label)} labelled segments")
     wanted = [*folds, ALL]
-    # Also of one: a first stage from another process is written with other bytes than one of this process.
-    workers = joblib.Parallel(n_jobs=min(FOLDS + 1, os.cpu_count() or 1), return_as="generator")
-    found = workers(joblib.delayed(fit.fit_heads)(grams, grams.fold != number, settings, start) for number in wanted)
-    heads = {}
-    for number, head in zip(wanted, found, strict=True):
-        heads[number] = head
-        say(f"first stage, {len(heads)} of {len(wanted)}")
-    return heads
+    seen = fit.weighed(grams.counts, grams.total)
+    workers = joblib.Parallel(n_jobs=min(len(wanted) * len(TABLES), os.cpu_count() or 1), return_as="generator")
+    # The table of all languages takes longest, so it goes first: no process is left with it alone at the end.
+    order = sorted(range(len(TABLES)), key=lambda table: TABLES[table][0] is not Language.OTHER)
+    jobs = [(number, table) for number in wanted for table in order]
+    found = workers(
+        joblib.delayed(fit.fit_table)(grams, *seen, grams.fold != number, table, settings, start) for number, table in jobs
+    )
+    made = {}
+    for done, (job, table) in enumerate(zip(jobs, found, strict=True), 1):
+        made[job] = table
+        say(f"first stage, {done} of {len(jobs)}")
+    return {number: fit.of_tables([made[number, table] for table in range(len(TABLES))]) for number in wanted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +262,12 @@ def _fit_student(stage: _Stage, chosen: NDArray[np.bool_], settings: fit.Setting
 def _thresholds(stage: _Stage, logits: NDArray[np.float64], factors: Sequence[float]) -> choose.Thresholds:
     """Thresholds on the calibrated out-of-fold probabilities of the segments to measure on.
 
-    Few annotated documents are passages: these are measured on what was taken out of others to stand alone.
+    Few annotated documents are passages or briefs: these are measured on what was rearranged from others, too.
     """
     contexts = stage.contexts
     probabilities = softmax(logits * np.array(factors)[contexts.language[stage.rows], None], axis=1)
-    passage = (contexts.layout == LAYOUTS.index(Layout.PASSAGE)) & (contexts.origin == rows.REARRANGED)
-    seen = (contexts.measured | passage)[stage.rows]
+    short = np.isin(contexts.layout, [LAYOUTS.index(name) for name in (Layout.PASSAGE, Layout.BRIEF)])
+    seen = (contexts.measured | short & (contexts.origin == rows.REARRANGED))[stage.rows]
     kept = stage.rows[seen]
     return choose.choose(
         probabilities[seen],
