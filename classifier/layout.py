@@ -7,20 +7,21 @@ from numpy.typing import NDArray
 
 from classifier.schema import LANGUAGES, PROSE, Layout
 
-# So many short lines in a row are a menu, or another list of links. Of annotated documents, it calls 97 % of English pages
-# a page and 0.1 % of articles, in Chinese 93 and 23 %; a share of the text in short lines tells Chinese ones apart hardly
-# better than chance ("What was tried" in training/README.md).
-MENU = 10
+# So many lines in a row, each shorter than half of what prose has at least, are a menu, or another list of links. Of
+# annotated documents, it calls 97 % of English pages a page and 0.2 % of articles, in Chinese 93 and 23 %; a share of the
+# text in short lines tells Chinese ones apart hardly better than chance ("What was tried" in training/README.md), and
+# lines of nearly 80 characters are text that was broken at 80 columns.
+MENU = 5
 # Segments of a brief, at most. Of short rearranged documents `balanced` took 2.5 to 4.3 % of the content in English and 5.6
 # to 8.3 % in Chinese, out of fold, when they were decided as articles ("What was tried").
 BRIEF = 8
-_PROSE = np.array([PROSE[language] for language in LANGUAGES])
+_SHORT = np.array([PROSE[language] // 2 for language in LANGUAGES])
 
 
 def pages(
     sizes: NDArray[np.int64], languages: NDArray[np.int64], paragraphs: NDArray[np.int64], documents: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Whether each document is a page: MENU lines in a row are too short for prose.
+    """Whether each document is a page: MENU lines in a row are short.
 
     sizes: characters of the segments of a batch; languages: of each, as an index into LANGUAGES; paragraphs: the number of
     its line; documents: where each document's segments start, one more than documents.
@@ -32,7 +33,7 @@ def pages(
     opens[documents[:-1][np.diff(documents) > 0]] = True
     starts = np.flatnonzero(opens)
     owner = np.searchsorted(documents, starts, side="right") - 1
-    long = np.add.reduceat(sizes, starts) >= _PROSE[languages[starts]]
+    long = np.add.reduceat(sizes, starts) >= _SHORT[languages[starts]]
     line = np.arange(starts.size)
     # A run begins behind the last long line, or with its document.
     begins = np.maximum.accumulate(np.where(long, line + 1, np.searchsorted(starts, documents[:-1])[owner]))

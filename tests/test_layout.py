@@ -17,9 +17,9 @@ def of_lines(lines, language=0):
 @pytest.mark.parametrize(
     ("lines", "found"),
     [
-        ([LONG, *[SHORT] * MENU, LONG], Layout.PAGE),
-        ([*[SHORT] * MENU], Layout.PAGE),
-        ([LONG, *[SHORT] * (MENU - 1), LONG], Layout.ARTICLE),
+        ([LONG, *[SHORT] * MENU, *[LONG] * BRIEF], Layout.PAGE),
+        ([*[SHORT] * (BRIEF + 1)], Layout.PAGE),
+        ([LONG, *[SHORT] * (MENU - 1), *[LONG] * BRIEF], Layout.ARTICLE),
         ([LONG] * (BRIEF + 1), Layout.ARTICLE),
         ([LONG] * BRIEF, Layout.BRIEF),
         ([SHORT] * 2, Layout.BRIEF),
@@ -32,10 +32,11 @@ def test_a_document_is_a_page_where_so_many_lines_in_a_row_are_short(lines, foun
 
 
 @pytest.mark.parametrize("language", range(len(LANGUAGES)))
-def test_a_line_as_long_as_prose_of_its_language_ends_a_menu(language):
-    limit = PROSE[LANGUAGES[language]]
-    assert of_lines([limit - 1] * MENU, language) is Layout.PAGE
-    assert of_lines([limit - 1] * 5 + [limit] + [limit - 1] * (MENU - 6), language) is Layout.ARTICLE
+def test_a_line_half_as_long_as_prose_of_its_language_ends_a_menu(language):
+    limit = PROSE[LANGUAGES[language]] // 2
+    short, long = [limit - 1] * (MENU - 1), [limit]
+    assert of_lines(long * BRIEF + short + [limit - 1], language) is Layout.PAGE
+    assert of_lines(long * BRIEF + short + long + short, language) is Layout.ARTICLE
 
 
 def test_short_sentences_of_one_line_are_an_article():
