@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from classifier.schema import LANGUAGES, PROSE, Layout
 
 # So many lines in a row, each shorter than half of what prose has at least, are a menu, or another list of links. Of
-# annotated documents, it calls 97 % of English pages a page and 0.2 % of articles, in Chinese 93 and 23 %; a share of the
-# text in short lines tells Chinese ones apart hardly better than chance ("What was tried" in training/README.md), and
-# lines of nearly 80 characters are text that was broken at 80 columns.
+# annotated documents, it calls 97 % of English pages a page and 0.2 % of articles, in Chinese 93 and 23 %; the share of the
+# text in short lines tells Chinese ones apart less well (area under the curve 0.73 in place of 0.92; "What was tried" in
+# training/README.md), and lines of nearly 80 characters are text that was broken at 80 columns.
 MENU = 5
 # Segments of a brief, at most. Of short rearranged documents `balanced` took 2.5 to 4.3 % of the content in English and 5.6
 # to 8.3 % in Chinese, out of fold, when they were decided as articles ("What was tried").

@@ -31,12 +31,8 @@ EIGHT_BITS = np.uint64(0x00FF00FF00FF00FF)  # where the four weights of a bucket
 LARGEST = 1e6
 # The heads of the first stage, each a table of weights: one a language, behind them those for pages, where words mean
 # other things than in articles ("What was tried" in training/README.md). A model from before has the first ones alone.
-TABLES: tuple[tuple[Language, bool], ...] = tuple(
-    [(language, False) for language in LANGUAGES] + [(language, True) for language in (Language.EN, Language.ZH)]
-)
-_OF_PAGES = np.array(
-    [TABLES.index((name, True)) if (name, True) in TABLES else TABLES.index((name, False)) for name in LANGUAGES]
-)
+TABLES = (*((language, False) for language in LANGUAGES), (Language.EN, True), (Language.ZH, True))
+_OF_PAGES = np.array([TABLES.index((language, (language, True) in TABLES)) for language in LANGUAGES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +98,8 @@ def is_packed(weights: NDArray[np.uint64]) -> bool:
 
 def local_logits(model: Model, rows: Rows, grams: NDArray[np.uint32]) -> NDArray[np.float64]:
     """The first stage: logits of each segment by its own n-grams, rows x labels."""
-    return sums_to_logits(model, local_sums(model, rows, grams), gram_count(rows), tables_of_rows(model, rows))
-
-
-def local_sums(model: Model, rows: Rows, grams: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """The weights of each segment's n-grams, added up: rows x labels. Those of a run of segments add up too."""
-    return weight_sums(model.weights, rows, grams, tables_of_rows(model, rows))
+    table = tables_of_rows(model, rows)
+    return sums_to_logits(model, weight_sums(model.weights, rows, grams, table), gram_count(rows), table)
 
 
 def tables_of_rows(model: Model, rows: Rows) -> NDArray[np.int64]:
@@ -135,7 +127,7 @@ def tables(
 def weight_sums(
     weights: NDArray[np.uint64], rows: Rows, grams: NDArray[np.uint32], table: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The weights of each segment's n-grams, added up: rows x 4.
+    """The weights of each segment's n-grams, added up: rows x 4. Those of a run of segments add up too.
 
     weights: tables x buckets, as `pack` makes them; grams: as `features.buckets` does; table: that of each segment.
     """

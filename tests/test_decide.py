@@ -112,7 +112,7 @@ def test_taking_a_whole_line_takes_its_line_break():
 @pytest.mark.parametrize(
     ("place", "sizes"), [("article", (300,) * 9), ("page", (30,) * 10), ("passage", (300,)), ("brief", (300,) * 8)]
 )
-def test_a_document_of_each_layout_is_decided_by_their_own_thresholds(place, sizes):
+def test_a_document_of_each_layout_is_decided_by_thresholds_of_its_own(place, sizes):
     result = make([("x" * size, line, 0, (0.1, 0.9, 0, 0)) for line, size in enumerate(sizes)])
     assert not any(span.kept for span in result.spans)
     unsure = {**PRESET, "balanced": {**PRESET["balanced"], place: PRESET["careful"][place]}}

@@ -142,7 +142,7 @@ def _stages(corpus: Corpus) -> Tasks:
 
     def kernel() -> object:
         made = [features.rows(batch, cut) for batch, cut in zip(groups, cuts, strict=True)]
-        return [stages.local_sums(model, row, features.buckets(row.grams, row.bounds, model.bits)) for row in made]
+        return [stages.local_logits(model, row, features.buckets(row.grams, row.bounds, model.bits)) for row in made]
 
     return {
         "cut and route": lambda: [segment.cut_many(batch) for batch in groups],

@@ -159,7 +159,7 @@ def read_contexts(
             grams = features.buckets(rows.grams, rows.bounds, heads[fold].bits)
             sizes = [np.diff([0, *cut.ends]) for cut in cuts]
             layouts = [
-                LAYOUTS.index(layout(size, *(np.array(column, np.int64) for column in (cut.languages, cut.paragraphs))))
+                LAYOUTS.index(layout(size, np.array(cut.languages), np.array(cut.paragraphs)))
                 for size, cut in zip(sizes, cuts, strict=True)
             ]
             count = [len(cut) for cut in cuts]
