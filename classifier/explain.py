@@ -95,10 +95,10 @@ def _shares(
     model: stages.Model, reading: Reading, rows: slice, side: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What each input of segments adds, and what is there before it: rows x inputs, and rows."""
-    inputs, languages = reading.inputs[rows], reading.rows.language[rows]
+    inputs, tables = reading.inputs[rows], reading.tables[rows]
     shares, before = np.zeros(inputs.shape), np.zeros(len(inputs))
-    for language in np.unique(languages).tolist():
-        chosen, network = languages == language, model.networks[language]
+    for table in np.unique(tables).tolist():
+        chosen, network = tables == table, model.networks[table]
         shares[chosen] = contributions(network, inputs[chosen], side)
         before[chosen] = margin(network, np.zeros_like(inputs[:1]), side)
     return shares, before
@@ -190,7 +190,8 @@ def read(model: stages.Model, text: str, cut: Segments, known: NDArray[np.int64]
     """Reads a document again, as it was read when it was labelled. known: labels that rules gave, -1 where none did."""
     rows = features.rows([text], [cut])
     grams = features.buckets(rows.grams, rows.bounds, model.bits)
-    logits = stages.local_logits(model, rows, grams)
+    tables = stages.tables_of_rows(model, rows)
+    logits = stages.local_logits(model, rows, grams, tables)
     scores = context.steps(logits)
     scores = scores if known is None else context.told(scores, known)
     inputs = context.context_inputs(rows, scores, evidence(rows, grams))
@@ -198,7 +199,7 @@ def read(model: stages.Model, text: str, cut: Segments, known: NDArray[np.int64]
     stops = np.array([0, *cut.ends])
     return Reading(
         rows,
-        stages.tables_of_rows(model, rows),
+        tables,
         grams,
         logits,
         inputs,

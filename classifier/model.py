@@ -1,4 +1,4 @@
-"""Feature rows to calibrated probabilities: a linear head a language and layout, then a network in context.
+"""Feature rows to calibrated probabilities: a linear head a language and layout, then a network in context, one a head.
 
 Everything that is summed is an integer, so a score depends neither on the order of the sums
 nor on how documents were batched: the same text gives the same bits in any process.
@@ -30,7 +30,8 @@ EIGHT_BITS = np.uint64(0x00FF00FF00FF00FF)  # where the four weights of a bucket
 # Scales and biases of the shipped model stay below 500. So bounded, no sum overflows and no logit is NaN.
 LARGEST = 1e6
 # The heads of the first stage, each a table of weights: one a language, behind them those for pages, where words mean
-# other things than in articles ("What was tried" in training/README.md). A model from before has the first ones alone.
+# other things than in articles, and so does what stands around ("What was tried" in training/README.md). A model from
+# before has the first ones alone.
 TABLES = (*((language, False) for language in LANGUAGES), (Language.EN, True), (Language.ZH, True))
 _OF_PAGES = np.array([TABLES.index((language, (language, True) in TABLES)) for language in LANGUAGES])
 
@@ -68,7 +69,7 @@ class Model:
 
     weights: TABLES x buckets, four 8-bit weights (biased by 128) in the 16-bit lanes of
         each word, one lane a label. scale: TABLES, the logit of one step of a weight.
-    bias: TABLES x labels. networks: one a language.
+    bias: TABLES x labels. networks: one a table.
     """
 
     weights: NDArray[np.uint64]
@@ -96,9 +97,8 @@ def is_packed(weights: NDArray[np.uint64]) -> bool:
     return not ((weights & ~EIGHT_BITS).any() or weights[:, 0].any())
 
 
-def local_logits(model: Model, rows: Rows, grams: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """The first stage: logits of each segment by its own n-grams, rows x labels."""
-    table = tables_of_rows(model, rows)
+def local_logits(model: Model, rows: Rows, grams: NDArray[np.uint32], table: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The first stage: logits of each segment by its own n-grams, rows x labels. table: `tables_of_rows`."""
     return sums_to_logits(model, weight_sums(model.weights, rows, grams, table), gram_count(rows), table)
 
 
@@ -178,17 +178,18 @@ def probabilities(model: Model, rows: Rows, known: NDArray[np.int64] | None = No
 
     known: the label of each segment that is known beforehand, which its neighbours then see; -1 where it is not.
     """
-    result = network_probabilities(model, rows, read_context(model, rows, known))
+    table = tables_of_rows(model, rows)
+    result = network_probabilities(model, read_context(model, rows, table, known), table)
     if known is not None:
         result[known >= 0] = np.eye(len(LABELS))[known[known >= 0]]
     return result
 
 
-def network_probabilities(model: Model, rows: Rows, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The second stage: probabilities from its inputs, as `read_context` makes them."""
+def network_probabilities(model: Model, inputs: NDArray[np.float32], table: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The second stage: probabilities from its inputs, as `read_context` makes them. table: `tables_of_rows`."""
     logits = np.zeros((inputs.shape[0], len(LABELS)))
-    for language, network in enumerate(model.networks):
-        chosen = rows.language == language
+    for number, network in enumerate(model.networks):
+        chosen = table == number
         if chosen.all():
             logits = network.logits(inputs)
         elif chosen.any():
@@ -205,8 +206,10 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def read_context(model: Model, rows: Rows, known: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+def read_context(
+    model: Model, rows: Rows, table: NDArray[np.int64], known: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
     """The second stage's inputs from the first stage's scores; the n-grams are hashed once for both."""
     grams = buckets(rows.grams, rows.bounds, model.bits)
-    scores = steps(local_logits(model, rows, grams))
+    scores = steps(local_logits(model, rows, grams, table))
     return context_inputs(rows, scores if known is None else told(scores, known), evidence(rows, grams))

@@ -154,13 +154,13 @@ def _arrays(path: Path, manifest: Mapping[str, Any], limits: Limits) -> dict[str
 def _model(path: Path, found: Mapping[str, NDArray[Any]]) -> Model:
     file = path / ARRAYS
     units = found["hidden_bias"].shape[-1] if "hidden_bias" in found and found["hidden_bias"].ndim else 0
-    count, labels = len(LANGUAGES), len(LABELS)
+    labels = len(LABELS)
     # Models from before there were tables for pages have one a language.
-    tables = count if "scale" in found and found["scale"].shape == (count,) else len(TABLES)
+    count = len(LANGUAGES) if "scale" in found and found["scale"].shape == (len(LANGUAGES),) else len(TABLES)
     shapes = {
-        "weights": (tables, 1 << features.BUCKET_BITS),
-        "scale": (tables,),
-        "bias": (tables, labels),
+        "weights": (count, 1 << features.BUCKET_BITS),
+        "scale": (count,),
+        "bias": (count, labels),
         "hidden": (count, INPUTS, units),
         "hidden_scale": (count, units),
         "hidden_bias": (count, units),

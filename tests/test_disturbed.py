@@ -16,6 +16,7 @@ LINES = [
     ("Ice is thin.", "content"),
     ("Subscribe to our daily letter today!", "promo"),
     ("Home", "navigation"),
+    ("All rights reserved by the publisher.", "legal"),
 ]
 ZH_LINES = [
     ("港口方面周一表示，船只正在外港等待泊位，直到潮水转向为止，预计需要三个小时左右才能全部进港靠泊完毕。", "content"),
@@ -24,6 +25,7 @@ ZH_LINES = [
     ("冰层变薄。", "content"),
     ("立即订阅我们的每日港口快讯，每天早上送到您的邮箱里来！", "promo"),
     ("首页", "navigation"),
+    ("版权所有，未经本站书面授权，任何人不得转载或者摘编。", "legal"),
 ]
 
 
@@ -63,3 +65,16 @@ def test_behind_a_pitch_are_the_units_that_were_there_without_it(joint):
         start = found.units[0][0]
         pitches = [line for line, label in (*LINES, *ZH_LINES) if label == "promo"]
         assert any(found.text[:start].rstrip().endswith(pitch) for pitch in pitches)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_short_document_is_content_with_a_pitch_glued_to_it_and_a_notice_below(count):
+    made = disturbed.shortened(DOCUMENTS, count)
+    assert len(made) == len(DOCUMENTS) * disturbed.ROUNDS
+    for found in made:
+        said = [(found.text[start:end], label) for start, end, label in found.units]
+        assert [label for _, label in said] == ["content"] * count + ["promo", "legal"]
+        assert {*said} < {*LINES, *ZH_LINES}
+        body, notice = found.text.rsplit("\n", 1)
+        assert notice == said[-1][0]
+        assert body.endswith(said[-3][0] + ("" if data.is_chinese(body) else " ") + said[-2][0])

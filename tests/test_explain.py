@@ -49,8 +49,8 @@ def readings(clf):
 
 def test_the_contributions_of_all_inputs_are_the_difference_to_knowing_nothing(readings):
     for model, reading in readings:
-        for row, route in enumerate(reading.rows.language):
-            network, inputs = model.networks[route], reading.inputs[row : row + 1]
+        for row, table in enumerate(reading.tables):
+            network, inputs = model.networks[table], reading.inputs[row : row + 1]
             nothing = explain.margin(network, np.zeros_like(inputs), PROMO)
             difference = explain.margin(network, inputs, PROMO) - nothing
             assert explain.contributions(network, inputs, PROMO).sum() == pytest.approx(difference[0], abs=1e-9)
@@ -59,8 +59,8 @@ def test_the_contributions_of_all_inputs_are_the_difference_to_knowing_nothing(r
 def test_the_margin_is_that_of_the_network_but_for_its_rounding(readings):
     # Logits are rounded to 1/64, two of them are in a margin, and hidden units are rounded to 1/64 too.
     for model, reading in readings:
-        for row, route in enumerate(reading.rows.language):
-            network, inputs = model.networks[route], reading.inputs[row : row + 1]
+        for row, table in enumerate(reading.tables):
+            network, inputs = model.networks[table], reading.inputs[row : row + 1]
             exact = network.logits(inputs) @ PROMO / stages.TABLE_STEPS
             assert explain.margin(network, inputs, PROMO) == pytest.approx(exact, abs=0.06)
 

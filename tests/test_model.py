@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from classifier import context, features, segment, store
 from classifier import model as stages
+from classifier.schema import Language
 
 TEXTS = [
     "Ships wait for a berth. Subscribe to our newsletter!\n© 2026 Harbour Ledger. All rights reserved.\nHome | About",
@@ -35,7 +38,7 @@ def test_a_batch_gives_the_bits_that_one_document_alone_gives(model):
 
 
 def test_the_context_changes_what_a_segment_is(model):
-    line = "Northern ports slow down as ice lingers"
+    line = "Ships and cargo"
     menu = probabilities(model, [f"Home\nNews\nSport\n{line}\nContact\nLogin\nSearch"])[3]
     body = probabilities(model, [f"{line}\nThe port reopened on Monday, and ships that had waited for days came in."])[0]
     assert abs(menu - body).max() > 0.1
@@ -49,7 +52,11 @@ def test_local_scores_are_exact_sums_of_the_weights(model):
             total += [int(word) >> 16 * lane & 0xFFFF for lane in range(4)]
     count = stages.gram_count(rows)
     expected = (total - 128 * count) * (model.scale[0] / np.sqrt(count)) + model.bias[0]
-    assert np.array_equal(stages.local_logits(model, rows, features.buckets(rows.grams, rows.bounds)), [expected])
+    assert np.array_equal(local_logits(model, rows), [expected])
+
+
+def local_logits(model, rows):
+    return stages.local_logits(model, rows, features.buckets(rows.grams, rows.bounds), stages.tables_of_rows(model, rows))
 
 
 def made_of(*constants):
@@ -61,8 +68,7 @@ def made_of(*constants):
 
 def constants_of(model, rows):
     """The constant of `made_of` that each segment was read by: its logit is that times the root of its n-grams' number."""
-    read = stages.local_logits(model, rows, features.buckets(rows.grams, rows.bounds))[:, 0]
-    return np.rint(read / np.sqrt(stages.gram_count(rows)))
+    return np.rint(local_logits(model, rows)[:, 0] / np.sqrt(stages.gram_count(rows)))
 
 
 PAGE, ARTICLE = "Home\nNews\nSport\n" * 4, "Ships wait for a berth in the outer harbour while the ice drifts. " * 4
@@ -81,6 +87,17 @@ def test_a_page_is_read_by_the_table_for_pages_and_an_article_by_its_language_s(
     of_pages = stages.TABLES.index((stages.LANGUAGES[language], True))
     own, lines = len(segment.cut(article)), len(segment.cut(page))
     assert read.tolist() == [of_pages] * lines + [language] * own + [0]
+
+
+def test_each_table_has_its_own_network(model):
+    # Each says by how much it prefers the first label, whatever it sees.
+    sure = [replace(one, out=one.out * 0, out_bias=np.array([number, 0, 0, 0.0])) for number, one in enumerate(model.networks)]
+    assert len(sure) == len(stages.TABLES)
+    found = probabilities(replace(model, networks=tuple(sure)), [PAGE, ARTICLE, PAGE_ZH, ARTICLE_ZH])
+    said = np.rint(np.log(found[:, 0] / found[:, 1])).astype(int)
+    pages = [stages.TABLES.index((language, True)) for language in (Language.EN, Language.ZH)]
+    lines, own, lines_zh, own_zh = (len(segment.cut(text)) for text in (PAGE, ARTICLE, PAGE_ZH, ARTICLE_ZH))
+    assert said.tolist() == [pages[0]] * lines + [0] * own + [pages[1]] * lines_zh + [1] * own_zh
 
 
 def test_a_model_from_before_there_were_tables_for_pages_reads_all_by_language():

@@ -6,7 +6,7 @@ import pytest
 from classifier import InputError, context, features, segment
 from classifier.evidence import evidence
 from classifier.layout import BRIEF
-from classifier.model import local_logits
+from classifier.model import local_logits, tables_of_rows
 from classifier.schema import LABELS
 from training import data, fit, rows, stages
 
@@ -102,7 +102,7 @@ def test_a_word_that_pages_and_articles_mean_otherwise_has_a_table_for_each(monk
     grams = rows.read_grams(documents, np.zeros(len(documents), np.int64))
     head = fit.fit_heads(grams, np.ones(len(grams.label), bool), fit.Settings())
     read = features.rows([menu, article], [segment.cut(menu), segment.cut(article)])
-    said = local_logits(head, read, features.buckets(read.grams, read.bounds)).argmax(1)
+    said = local_logits(head, read, features.buckets(read.grams, read.bounds), tables_of_rows(head, read)).argmax(1)
     assert [LABELS[label].value for label in said[[1, 12]]] == ["navigation", "content"]
 
 

@@ -11,11 +11,11 @@ import pytest
 from zoo import GOOD, dumped, forge, forge_arrays, said, shipped
 
 from classifier import store
-from classifier.model import HIDDEN_LIMIT, HIDDEN_TOTAL, LARGEST
+from classifier.model import HIDDEN_LIMIT, HIDDEN_TOTAL, LARGEST, TABLES
 from classifier.schema import Limits, ModelDamaged, ModelNotFound, ModelUnsupported
 
 AGAIN = "restore the folder or train again"
-ONE_LANGUAGE = 1  # the middle one of the three: every language is looked at
+ONE_TABLE = 3  # neither the first nor the last: every one is looked at
 TOTAL_OF_A_LABEL = 2**53 // HIDDEN_LIMIT
 
 
@@ -38,9 +38,9 @@ def zeros(name, kind=np.float64):
 
 
 def with_value(name, place, value):
-    """An array of the shipped model, with one value of one language in another's place."""
+    """An array of the shipped model, with one value of one table in another's place."""
     array = np.array(shipped()[0][name], np.float64)
-    array[(ONE_LANGUAGE, *place)] = value
+    array[(ONE_TABLE, *place)] = value
     return array
 
 
@@ -234,10 +234,10 @@ def test_a_scale_or_bias_as_large_as_allowed_is_read(folder, name):
 )
 def test_the_weights_of_a_unit_or_label_come_to_what_is_exact_at_most(folder, name, most, said):
     weights = zeros(name)
-    weights[ONE_LANGUAGE, :2, :2] = [[1 - most, most - 1], [1, -1]]
+    weights[ONE_TABLE, :2, :2] = [[1 - most, most - 1], [1, -1]]
     forge_arrays(folder, **{name: weights})
-    assert getattr(store.load(folder).model.networks[ONE_LANGUAGE], name)[0, 0] == 1 - most
-    weights[ONE_LANGUAGE, 2, 1] = 1
+    assert getattr(store.load(folder).model.networks[ONE_TABLE], name)[0, 0] == 1 - most
+    weights[ONE_TABLE, 2, 1] = 1
     forge_arrays(folder, **{name: weights})
     assert refusal(folder) == f"{folder}/model.joblib: the weights of a {said}; {AGAIN}"
 
@@ -269,9 +269,9 @@ def test_arrays_have_in_memory_the_types_that_sums_are_exact_in(folder):
         assert {array.dtype for array in (network.out, network.out_scale, network.out_bias)} == {np.dtype(np.float64)}
 
 
-def test_each_language_has_its_own_network(folder):
+def test_each_table_has_its_own_network(folder):
     model, arrays = store.load(folder).model, shipped()[0]
-    assert len(model.networks) == 3
+    assert len(model.networks) == len(TABLES)
     for row, network in enumerate(model.networks):
         assert (network.hidden == arrays["hidden"][row]).all()
         assert (network.out_bias == arrays["out_bias"][row]).all()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from classifier import Classifier, InputError, segment, store
+from classifier.model import TABLES
 from classifier.schema import LABELS, LAYOUTS, PRESETS, Layout
 from training import card, choose, data, evaluate, extract, fit, rows, scaling, stages, train
 
@@ -172,7 +173,24 @@ def test_a_temperature_makes_overconfident_logits_mean_what_they_say():
     logits = random.normal(size=(4000, 4)) * 1.5
     labels = np.array([random.choice(4, p=np.exp(row) / np.exp(row).sum()) for row in logits])
     factors = fit.temperatures(3 * logits, labels, np.zeros(4000, int))
-    assert factors == pytest.approx([1 / 3] * 3, rel=0.1)
+    assert factors == pytest.approx([1 / 3] * len(TABLES), rel=0.1)
+
+
+@pytest.mark.parametrize("enough", [8, 13])
+def test_pages_have_a_second_stage_fitted_on_pages_alone_if_there_are_enough(monkeypatch, enough):
+    monkeypatch.setattr(fit, "ENOUGH", enough)
+    # A student is but the rows that it would be fitted on.
+    monkeypatch.setattr(stages, "_fit_student", lambda _, chosen, __: np.flatnonzero(chosen).tolist())
+    number = np.arange(30)
+    contexts = SimpleNamespace(fold=number // 5 % 5, label=number % 4)
+    found = stages._fit_students(SimpleNamespace(contexts=contexts, table=number % 5), fit.Settings(), lambda _: None)
+    on_page = number[number % 5 >= 3]
+    assert found[stages.ALL][:3] == [number.tolist()] * 3
+    assert found[stages.ALL][3:] == [(on_page if enough == 8 else number).tolist()] * 2
+    elsewhere = ~np.isin(number // 5 % 5, [2, 3])
+    assert found[2][0] == found[3][0] == number[elsewhere].tolist()
+    assert found[2][4] == number[elsewhere & (number % 5 >= 3) if enough == 8 else elsewhere].tolist()
+    assert {*found} == {stages.ALL, *range(stages.FOLDS)}
 
 
 def test_chosen_thresholds_stay_within_their_budget():
@@ -218,7 +236,7 @@ def test_a_short_document_is_held_to_what_is_lost_of_text_that_was_taken_out_to_
         fold=number // 2 % 5,
     )
     logits = np.log(np.stack([1 - promo, promo, 0 * promo + 1e-9, 0 * promo + 1e-9], axis=1))
-    chosen = stages._thresholds(SimpleNamespace(contexts=contexts, rows=number), logits, [1.0])
+    chosen = stages._thresholds(SimpleNamespace(contexts=contexts, rows=number, table=0 * number), logits, [1.0])
     assert chosen["balanced"]["article"]["en"]["promo"] < 0.9 < chosen["balanced"][short]["en"]["promo"] < 0.99
 
 

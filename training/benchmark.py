@@ -136,13 +136,14 @@ def _stages(corpus: Corpus) -> Tasks:
     rows = [features.rows(batch, cut) for batch, cut in zip(groups, cuts, strict=True)]
     grams = [features.buckets(row.grams, row.bounds, model.bits) for row in rows]
     pairs = list(zip(rows, grams, strict=True))
-    scores = [context.steps(stages.local_logits(model, row, gram)) for row, gram in pairs]
+    scores = [context.steps(stages.local_logits(model, *pair, stages.tables_of_rows(model, pair[0]))) for pair in pairs]
     found = [evidence(row, gram) for row, gram in pairs]
     inputs = [context.context_inputs(*each) for each in zip(rows, scores, found, strict=True)]
 
     def kernel() -> object:
         made = [features.rows(batch, cut) for batch, cut in zip(groups, cuts, strict=True)]
-        return [stages.local_logits(model, row, features.buckets(row.grams, row.bounds, model.bits)) for row in made]
+        hashed = ((row, features.buckets(row.grams, row.bounds, model.bits)) for row in made)
+        return [stages.local_logits(model, *pair, stages.tables_of_rows(model, pair[0])) for pair in hashed]
 
     return {
         "cut and route": lambda: [segment.cut_many(batch) for batch in groups],

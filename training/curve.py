@@ -41,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sites", nargs="+", required=True, help="sites as the records name them")
     parser.add_argument("--labels", type=int, nargs="+", default=LABELS, help="how many of each site (default: 50 100 200)")
     parser.add_argument("--output", type=Path, default=Path("training/curve"), help="without suffix (default: %(default)s)")
-    parser.add_argument(
-        "--quick", action="store_true", help="a lighter second stage, as in the folds: half the rounds, one model"
-    )
+    parser.add_argument("--quick", action="store_true", help="a lighter second stage: half the rounds of boosting")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     options = parser.parse_args(arguments)
     settings = fit.Settings(seed=options.seed)

@@ -24,7 +24,7 @@ from classifier import features, segment, split
 from classifier.context import context_inputs, steps
 from classifier.evidence import evidence
 from classifier.layout import layout, pages
-from classifier.model import Model, local_logits
+from classifier.model import Model, local_logits, tables_of_rows
 from classifier.schema import LAYOUTS, InputError
 from training import data
 
@@ -176,7 +176,7 @@ def read_contexts(
                     rows.last,
                     rows.paragraph,
                     rows.language,
-                    steps(local_logits(heads[fold], rows, grams)),
+                    steps(local_logits(heads[fold], rows, grams, tables_of_rows(heads[fold], rows))),
                     evidence(rows, grams),
                     np.concatenate([data.segment_labels(documents[i], cut) for i, cut in zip(batch, cuts, strict=True)]),
                     np.concatenate(measured),

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +20,15 @@ from scipy.special import softmax
 
 from classifier import store
 from classifier.layout import BRIEF
-from classifier.model import TABLES, Model
+from classifier.model import TABLES, Model, tables
 from classifier.schema import LABELS, LAYOUTS, InputError, Language, Layout
 from training import augment, choose, data, fit, rows
 
 FOLDS = 5
 ALL = FOLDS  # the number of the model that is fitted with all folds, behind those without each in turn
+# The folds that the second stage is fitted without together.
+GROUPS = ((0, 1), (2, 3), (4,))
+_OF_PAGES = np.array([of_pages for _, of_pages in TABLES])
 
 
 class Known(NamedTuple):
@@ -96,21 +100,17 @@ def fit_stages(
     """
     heads, stage, training = _first_stage(documents, folds, settings, known, say)
     contexts = stage.contexts
+    students = _fit_students(stage, settings, say)
+    table, fold = stage.table[stage.rows], contexts.fold[stage.rows]
     logits = np.zeros((len(stage.rows), len(LABELS)))
-    students = {}
-    for number in range(FOLDS):
-        students[number] = _fit_student(stage, contexts.fold != number, settings)
-        chosen = contexts.fold[stage.rows] == number
-        logits[chosen] = students[number].logits(stage.inputs[stage.rows[chosen]])
-        say(f"second stage, fold {number + 1} of {FOLDS}")
+    for number, of_table in product(range(FOLDS), range(len(TABLES))):
+        chosen = (fold == number) & (table == of_table)
+        logits[chosen] = students[number][of_table].logits(stage.inputs[stage.rows[chosen]])
     seen = contexts.measured[stage.rows]
-    factors = fit.temperatures(logits[seen], contexts.label[stage.rows][seen], contexts.language[stage.rows][seen])
+    factors = fit.temperatures(logits[seen], contexts.label[stage.rows][seen], table[seen])
     thresholds = _thresholds(stage, logits, factors)
-
-    students[ALL] = _fit_student(stage, np.ones(len(contexts.fold), bool), settings)
-    say("both stages on all folds")
     models = {
-        number: Model(head.weights, head.scale, head.bias, tuple(fit.quantise(students[number], factor) for factor in factors))
+        number: Model(head.weights, head.scale, head.bias, tuple(map(fit.quantise, students[number], factors)))
         for number, head in heads.items()
     }
     return Fitted(models.pop(ALL), models, thresholds, training)
@@ -160,7 +160,8 @@ def _first_stage(
         "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
         "versions": {name: version(name) for name in ("numpy", "scikit-learn", "langdetect")},
     }
-    return heads, _Stage(contexts, contexts.inputs(), weight, added), training
+    table = tables(heads[ALL], contexts.shape[:, 0], contexts.language, contexts.paragraph, contexts.documents)
+    return heads, _Stage(contexts, contexts.inputs(), weight, added, table), training
 
 
 def weights(contexts: rows.Contexts, settings: fit.Settings) -> NDArray[np.float64]:
@@ -232,18 +233,46 @@ def fit_heads(
 class _Stage:
     """What the second stage is fitted on: `inputs` and `weight` of every segment of `contexts`.
 
-    added: whether it is of a document beside feature rows.
+    added: whether it is of a document beside feature rows. table: of TABLES, the one that reads it.
     """
 
     contexts: rows.Contexts
     inputs: NDArray[np.int16]
     weight: NDArray[np.float64]
     added: NDArray[np.bool_]
+    table: NDArray[np.int64]
 
     @property
     def rows(self) -> NDArray[np.intp]:
         """The rows that have a label."""
         return np.flatnonzero(self.contexts.label >= 0)
+
+
+def _fit_students(stage: _Stage, settings: fit.Settings, say: Clock) -> dict[int, list[fit.Student]]:
+    """The second stage without each fold, and those of its group, and with ALL: one a table.
+
+    Those of articles share one that was fitted on everything, for they are read worse by one that has seen no pages;
+    those of pages one that was fitted on pages alone, if there are enough.
+    """
+    contexts, on_page = stage.contexts, _OF_PAGES[stage.table]
+    chosen = {(without, False): ~np.isin(contexts.fold, without) for without in ((ALL,), *GROUPS)}
+    chosen |= {(without, True): known & on_page for (without, _), known in chosen.items()}
+    labelled = {job: contexts.label[known & (contexts.label >= 0)] for job, known in chosen.items()}
+    jobs = [job for job, label in labelled.items() if not job[1] or (label.size >= fit.ENOUGH and np.unique(label).size > 1)]
+    say(f"second stage: {labelled[(ALL,), False].size} labelled segments, {labelled[(ALL,), True].size} of pages")
+    made = {}
+    # A thread each is faster than all on one fit.
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        workers = joblib.Parallel(n_jobs=min(len(jobs), os.cpu_count() or 1), return_as="generator")
+        found = workers(joblib.delayed(_fit_student)(stage, chosen[job], settings) for job in jobs)
+        for done, (job, student) in enumerate(zip(jobs, found, strict=True), 1):
+            made[job] = student
+            say(f"second stage, {done} of {len(jobs)}")
+    return {
+        number: [made.get((without, bool(of_pages)), made[without, False]) for of_pages in _OF_PAGES]
+        for without in ((ALL,), *GROUPS)
+        for number in without
+    }
 
 
 def _fit_student(stage: _Stage, chosen: NDArray[np.bool_], settings: fit.Settings) -> fit.Student:
@@ -265,7 +294,7 @@ def _thresholds(stage: _Stage, logits: NDArray[np.float64], factors: Sequence[fl
     Few annotated documents are passages or briefs: these are measured on what was rearranged from others, too.
     """
     contexts = stage.contexts
-    probabilities = softmax(logits * np.array(factors)[contexts.language[stage.rows], None], axis=1)
+    probabilities = softmax(logits * np.array(factors)[stage.table[stage.rows], None], axis=1)
     short = np.isin(contexts.layout, [LAYOUTS.index(name) for name in (Layout.PASSAGE, Layout.BRIEF)])
     seen = (contexts.measured | short & (contexts.origin == rows.REARRANGED))[stage.rows]
     kept = stage.rows[seen]

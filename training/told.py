@@ -54,7 +54,8 @@ def table(stages: model.Model, rows: features.Rows, labels: NDArray[np.int64]) -
     """A line for each pair of scores, and one where nothing is told. labels: of each segment, or UNLABELLED."""
     yield f"{'scores':>10}" + "".join(f"{f'{share:.0%}: log loss, right, content':>34}" for share in TOLD)
     grams = features.buckets(rows.grams, rows.bounds, stages.bits)
-    scores = context.steps(model.local_logits(stages, rows, grams))
+    tables = model.tables_of_rows(stages, rows)
+    scores = context.steps(model.local_logits(stages, rows, grams, tables))
     found = evidence(rows, grams)
     for pair in (None, *SCORES):
         cells = ""
@@ -66,7 +67,7 @@ def table(stages: model.Model, rows: features.Rows, labels: NDArray[np.int64]) -
                 sure = np.where(labels[:, None] == np.arange(len(LABELS)), *(pair or (0, 0)))
                 seen = np.where(told[:, None] & bool(pair), sure, scores)
                 inputs = context.context_inputs(rows, seen, found)
-                figures.append(_figures(model.network_probabilities(stages, rows, inputs)[judged], labels[judged]))
+                figures.append(_figures(model.network_probabilities(stages, inputs, tables)[judged], labels[judged]))
             cells += "".join(f"{value:{width}.4f}" for value, width in zip(np.mean(figures, axis=0), (18, 8, 8), strict=True))
         yield f"{'nothing' if pair is None else f'{pair[0]}, {pair[1]}':>10}{cells}"
 
