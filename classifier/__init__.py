@@ -13,11 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from classifier.decide import Result
     from classifier.pipeline import Classifier
+    from classifier.result import Result
     from classifier.schema import ClassifierError, InputError, Label, Language, Limits, ModelError, Policy, Span
 
-_HOME = {"Classifier": "pipeline", "Result": "decide"}
+_HOME = {"Classifier": "pipeline", "Result": "result"}
 
 __all__ = [
     "Classifier",

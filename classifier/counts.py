@@ -11,7 +11,8 @@ import numpy as np
 from classifier import sites
 from classifier.corpus.formats import Record
 from classifier.corpus.tally import SAMPLES, Tally
-from classifier.decide import Mark, Result
+from classifier.decide import Mark
+from classifier.result import Result
 from classifier.schema import LABELS, LANGUAGES
 from classifier.sites import Profiles
 

@@ -22,8 +22,8 @@ from classifier.corpus.pieces import Piece
 from classifier.corpus.run import Done
 from classifier.corpus.sources import STANDARD_INPUT, expand
 from classifier.corpus.tally import Tally
-from classifier.decide import Result
 from classifier.job import Job
+from classifier.result import Result
 from classifier.schema import LABELS, InputError
 from classifier.sites import Profiles, SiteProfile
 

@@ -14,8 +14,8 @@ from classifier.corpus.formats import Fields, Record, Reject, Rows
 from classifier.corpus.pieces import Piece
 from classifier.corpus.run import Done
 from classifier.corpus.tally import Tally
-from classifier.decide import Result
 from classifier.pipeline import Classifier
+from classifier.result import Result
 from classifier.safe import for_terminal
 from classifier.schema import Label, Language, Policy, PolicyError, Quality
 from classifier.setup import Setup

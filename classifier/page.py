@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from classifier.decide import Result
 from classifier.report import KEPT, REMOVED, UNSURE, apart, body, lines, mark, shares
+from classifier.result import Result
 from classifier.safe import for_terminal
 from classifier.schema import OWN_WORDS, Decider, Explanation, Label, Language, Span
 from classifier.terminal import DOUBTFUL, SURE

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import re
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier import accelerate, disguise, features, kinds, model, rules, segment, sites, split, store
-from classifier.decide import STEPS, Mark, Result, pool
+from classifier import accelerate, disguise, features, kinds, model, reading, rules, segment, sites, split, store
+from classifier.decide import STEPS, Mark, pool
 from classifier.disguise import Seen
 from classifier.reread import Explainer
+from classifier.result import Result
 from classifier.rules import Rules
-from classifier.schema import BREAKS, LABELS, LANGUAGE_IDS, LANGUAGES, InputError, Kind, Language, Limits, Policy, Segments
+from classifier.schema import LABELS, LANGUAGE_IDS, InputError, Kind, Limits, Policy
 from classifier.sites import Profiles
-
-Made = TypeVar("Made")
-
-_LOG = logging.getLogger(__name__)
-_BLANK_LINES = re.compile(rf"(?:\s*[{BREAKS}])?")
 
 
 class Classifier:
@@ -52,7 +44,7 @@ class Classifier:
         self._language_id = language_id
         self._rules = rules
         self._profiles = profiles
-        self._explainer = Explainer(str(stored.folder), stored.manifest["sha256"], limits, language_id, _parts, stored.model)
+        self._explainer = Explainer(str(stored.folder), stored.manifest["sha256"], limits, language_id, stored.model)
 
     @classmethod
     def load(
@@ -127,7 +119,7 @@ class Classifier:
         """
         return [
             self._result(text, *read)
-            for batch, hosts in _with_hosts(batches(texts, self._limits), sites)
+            for batch, hosts in reading.with_hosts(reading.batches(texts, self._limits), sites)
             for text, read in zip(batch, self._read(batch, hosts), strict=True)
         ]
 
@@ -140,7 +132,7 @@ class Classifier:
         """
         order = [LABELS.index(label) for label in sorted(LABELS)]
         out: list[NDArray[np.float64]] = []
-        for batch in batches(texts, self._limits):
+        for batch in reading.batches(texts, self._limits):
             for text, (read, _) in zip(batch, self._read(batch, [None] * len(batch)), strict=True):
                 row = np.eye(1, len(LABELS))
                 if text:
@@ -186,17 +178,17 @@ class Classifier:
             requires_fit=False,
         )
 
-    def _result(self, text: str, read: _Read, seen: Seen | None) -> Result:
+    def _result(self, text: str, read: reading.Read, seen: Seen | None) -> Result:
         cut = replace(read.cut, ends=seen.original(read.cut.ends)) if seen else read.cut
         presets = self._stored.manifest["thresholds"]
         columns = self._explainer, read.rules, self.kinds, read.kinds
         return Result(text, cut, read.scores, read.marks, self._policy, presets, seen, *columns)
 
-    def _read(self, texts: list[str], hosts: list[str | None]) -> list[tuple[_Read, Seen | None]]:
+    def _read(self, texts: list[str], hosts: list[str | None]) -> list[tuple[reading.Read, Seen | None]]:
         """Each document of a batch within the limits, as it is seen: what the segments are of. hosts: of their sites."""
-        return _tried(self._seen, lambda text: (_failed(text, len(self.kinds)), None), texts, hosts)
+        return reading.tried(self._seen, lambda text: (reading.failed(text, len(self.kinds)), None), texts, hosts)
 
-    def _seen(self, texts: list[str], hosts: list[str | None]) -> list[tuple[_Read, Seen | None]]:
+    def _seen(self, texts: list[str], hosts: list[str | None]) -> list[tuple[reading.Read, Seen | None]]:
         seen = disguise.read(texts)
         shown = [own.text if own else text for own, text in zip(seen, texts, strict=True)]
         if len(shown) == 1 and len(shown[0]) > self._limits.document_characters:
@@ -205,33 +197,33 @@ class Classifier:
             found = self._apart(shown, hosts)
         most = self._limits.document_segments
         return [
-            (read if len(read.cut) <= most else _shortened(text, read, most), own)
+            (read if len(read.cut) <= most else reading.shortened(text, read, most), own)
             for text, read, own in zip(shown, found, seen, strict=True)
         ]
 
-    def _in_parts(self, text: str, host: str | None) -> _Read:
+    def _in_parts(self, text: str, host: str | None) -> reading.Read:
         """A long document, part by part until a limit is reached."""
         parts: list[str] = []
-        found: list[_Read] = []
+        found: list[reading.Read] = []
         until = time.monotonic() + self._limits.document_seconds
         start = segments = 0
-        for part in _parts(text, self._limits.document_characters):
+        for part in reading.parts(text, self._limits.document_characters):
             if segments >= self._limits.document_segments or time.monotonic() >= until:
                 parts.append(text[start:])
-                found.append(_unread(text[start:], len(self.kinds)))
+                found.append(reading.unread(text[start:], len(self.kinds)))
                 break
             parts.append(part)
             found += self._apart([part], [host])
             start += len(part)
             segments += len(found[-1].cut)
         cuts, scores, marks, rules, of_kinds = zip(*found, strict=True)
-        return _Read(_joined(parts, cuts), *map(np.concatenate, (scores, marks, rules, of_kinds)))
+        return reading.Read(reading.joined(parts, cuts), *map(np.concatenate, (scores, marks, rules, of_kinds)))
 
-    def _apart(self, texts: list[str], hosts: list[str | None]) -> list[_Read]:
+    def _apart(self, texts: list[str], hosts: list[str | None]) -> list[reading.Read]:
         """Each document of a batch, or a part of one: one that cannot be read costs no other."""
-        return _tried(self._stages, lambda text: _failed(text, len(self.kinds)), texts, hosts)
+        return reading.tried(self._stages, lambda text: reading.failed(text, len(self.kinds)), texts, hosts)
 
-    def _stages(self, texts: list[str], hosts: list[str | None]) -> Iterator[_Read]:
+    def _stages(self, texts: list[str], hosts: list[str | None]) -> Iterator[reading.Read]:
         accelerate.read(sum(map(len, texts)))
         cuts = segment.cut_many(texts, self._limits, self._language_id)
         cuts = split.split(self._stored.model, texts, cuts, self._language_id)
@@ -250,109 +242,7 @@ class Classifier:
             found = np.rint(kinds.probabilities(self._stored.kinds, rows, scores.argmax(1)) * STEPS).astype(np.uint16)
         for cut, start in zip(cuts, rows.documents[:-1].tolist(), strict=True):
             own = slice(start, start + len(cut))
-            yield _Read(cut, scores[own], marks[own], numbers[own], found[own])
-
-
-def _tried(
-    read: Callable[[list[str], list[str | None]], Iterable[Made]],
-    failed: Callable[[str], Made],
-    texts: list[str],
-    hosts: list[str | None],
-) -> list[Made]:
-    """What `read` makes of each document of a batch, and `failed` of one that it cannot read."""
-    try:
-        return list(read(texts, hosts))
-    except InputError:  # the installation lacks something, and no text is read before that is mended
-        raise
-    except Exception:  # whatever it was, it must not cost a run or a document's text
-        if len(texts) > 1:
-            return [one for text, host in zip(texts, hosts, strict=True) for one in _tried(read, failed, [text], [host])]
-        return [failed(texts[0])]
-
-
-class _Read(NamedTuple):
-    """A document as it was read: its segments, their probabilities and those of kinds in steps of 1/STEPS, marks and rules."""
-
-    cut: Segments
-    scores: NDArray[np.uint16]
-    marks: NDArray[np.uint8]
-    rules: NDArray[np.int32]
-    kinds: NDArray[np.uint16]
-
-
-def _failed(text: str, kinds: int) -> _Read:
-    """What is left of a text whose reading raised what is being handled: it is said, and the text kept."""
-    _LOG.warning("a text of %d characters is kept as it is, for reading it failed", len(text), exc_info=True)
-    return _unread(text, kinds)
-
-
-def _unread(text: str, kinds: int = 0) -> _Read:
-    """A text that nobody looked at: one segment, of which nothing is known. kinds: how many the model has."""
-    some = int(bool(text))
-    cut = Segments([len(text)][:some], [0][:some], [LANGUAGES.index(Language.OTHER)][:some])
-    scores = np.full((some, len(LABELS)), STEPS // len(LABELS), np.uint16)
-    return _Read(
-        cut, scores, np.full(some, Mark.UNREAD, np.uint8), np.zeros(some, np.int32), np.zeros((some, kinds), np.uint16)
-    )
-
-
-def _shortened(text: str, read: _Read, most: int) -> _Read:
-    """A document of which so many segments count as read; what stands behind them is one more."""
-    cut = read.cut
-    rest = _unread(text[cut.ends[most - 1] :], read.kinds.shape[1])
-    return _Read(
-        Segments(
-            [*cut.ends[:most], len(text)],
-            [*cut.paragraphs[:most], cut.paragraphs[most]],
-            [*cut.languages[:most], *rest.cut.languages],
-            cut.chinese_script,
-        ),
-        np.concatenate((read.scores[:most], rest.scores)),
-        np.concatenate((read.marks[:most], rest.marks)),
-        np.concatenate((read.rules[:most], rest.rules)),
-        np.concatenate((read.kinds[:most], rest.kinds)),
-    )
-
-
-def batches(texts: Iterable[str], limits: Limits) -> Iterator[list[str]]:
-    """Texts in groups of about `limits.batch_characters`, one longer than `limits.document_characters` alone.
-
-    Raises InputError for what is no sequence of strings, with the position of one that is none.
-    """
-    if isinstance(texts, str | bytes):
-        raise InputError(f"label_many() takes a sequence of strings, got one {type(texts).__name__}: wrap it in a list")
-    batch: list[str] = []
-    size = 0
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputError(f"document {number} is a {type(text).__name__}, not a string: decode or convert it first")
-        long = len(text) > limits.document_characters
-        if long and batch:
-            yield batch
-            batch, size = [], 0
-        batch.append(text)
-        size += len(text)
-        if long or size >= limits.batch_characters:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _with_hosts(
-    groups: Iterable[list[str]], named: Iterable[str | None] | None
-) -> Iterator[tuple[list[str], list[str | None]]]:
-    """Batches, each with the hosts of its documents' sites."""
-    left = iter(named) if named is not None else None
-    for batch in groups:
-        hosts: list[str | None] = [None] * len(batch)
-        if left is not None:
-            hosts = [sites.host(name) for name in islice(left, len(batch))]
-        if len(hosts) < len(batch):
-            raise InputError("there are fewer sites than documents: pass one for each, None where there is none")
-        yield batch, hosts
-    if left is not None and next(left, left) is not left:
-        raise InputError("there are more sites than documents: pass one for each, None where there is none")
+            yield reading.Read(cut, scores[own], marks[own], numbers[own], found[own])
 
 
 def _repeats(profiles: Profiles, rows: features.Rows, hosts: list[str | None]) -> NDArray[np.uint8]:
@@ -366,36 +256,6 @@ def _repeats(profiles: Profiles, rows: features.Rows, hosts: list[str | None]) -
         own = slice(*rows.documents[number : number + 2])
         found[own] = profiles.repeated(hosts[number], digests[own]) * Mark.REPEATED
     return found
-
-
-def _parts(text: str, longest: int) -> Iterator[str]:
-    """A text in parts of so many characters at most, and the blank lines behind, cut behind a line break where there is one."""
-    start = 0
-    while start < len(text):
-        end = start + max(longest, 1)
-        if end < len(text):
-            end = max(text.rfind(char, start, end) for char in BREAKS) + 1 or end
-            end = _BLANK_LINES.match(text, end).end()  # type: ignore[union-attr]
-        yield text[start:end]
-        start = end
-
-
-def _joined(parts: Sequence[str], cuts: Sequence[Segments]) -> Segments:
-    """The segments of parts as those of the document that they make."""
-    ends: list[int] = []
-    paragraphs: list[int] = []
-    languages: list[int] = []
-    scripts: Counter[str] = Counter()
-    start = number = 0
-    for part, cut in zip(parts, cuts, strict=True):
-        ends += [start + end for end in cut.ends]
-        paragraphs += [number + paragraph for paragraph in cut.paragraphs]
-        languages += cut.languages
-        start += len(part)
-        number = paragraphs[-1] + (part[-1] in BREAKS)
-        if cut.chinese_script:
-            scripts[cut.chinese_script] += len(part)
-    return Segments(ends, paragraphs, languages, scripts.most_common(1)[0][0] if scripts else None)
 
 
 def _reload(

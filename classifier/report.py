@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from classifier.decide import Result
+from classifier.result import Result
 from classifier.safe import for_terminal
 from classifier.schema import BREAKS, Span
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import segment, split, store
-from classifier.decide import Mark, Result
+from classifier.decide import Mark
 from classifier.disguise import Seen
 from classifier.model import Model
+from classifier.reading import parts
+from classifier.result import Result
 from classifier.schema import Decider, Explanation, Label, Limits, ModelUnsupported, Segments, Span
 
 
@@ -22,19 +24,17 @@ from classifier.schema import Decider, Explanation, Label, Limits, ModelUnsuppor
 class Explainer:
     """Explains the spans of results by the model that made them. Pickled without it: it is loaded when it is asked for.
 
-    folder, checksums: of the model. limits, language_id: the results were made with. parts: how a
-    document is cut that is too long to be read at once.
+    folder, checksums: of the model. limits, language_id: the results were made with.
     """
 
     folder: str
     checksums: Mapping[str, str]
     limits: Limits
     language_id: str
-    parts: Callable[[str, int], Iterable[str]]
     model: Model | None = field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Explainer, (self.folder, self.checksums, self.limits, self.language_id, self.parts)
+        return Explainer, (self.folder, self.checksums, self.limits, self.language_id)
 
     def __call__(self, result: Result) -> Callable[[Span, Label], Explanation]:
         """What explains the spans of one result: a span against a label.
@@ -47,7 +47,7 @@ class Explainer:
         # What was labelled is what a reader sees; words are told in the caller's own text.
         seen = result.seen
         text, cut = result.labelled
-        pieces = list(self.parts(text, self.limits.document_characters))
+        pieces = list(parts(text, self.limits.document_characters))
         stops = [0]
         for piece in pieces:
             stops.append(stops[-1] + len(piece))
@@ -60,9 +60,9 @@ class Explainer:
             if span.decided_by is Decider.LIMIT:
                 return Explanation(span.label, against, (), (), 0.0, Decider.LIMIT)
             start, end = seen.offsets([span.start, span.end]) if seen else (span.start, span.end)
-            parts = range(bisect_right(stops, start) - 1, bisect_left(stops, end))
+            read = range(bisect_right(stops, start) - 1, bisect_left(stops, end))
             there = replace(span, start=start, end=end)
-            told = explain.explain(model, text, ((stops[part], reading(part)) for part in parts), there, against)
+            told = explain.explain(model, text, ((stops[part], reading(part)) for part in read), there, against)
             return replace(told, words=tuple(_own(result.text, seen, word) for word in told.words)) if seen else told
 
         return why

@@ -10,8 +10,8 @@ from classifier import page, terminal
 from classifier.corpus import outputs, pieces
 from classifier.corpus.formats import Fields, Record, Reject
 from classifier.corpus.sources import STANDARD_INPUT, expand
-from classifier.decide import Result
 from classifier.pipeline import Classifier
+from classifier.result import Result
 from classifier.schema import InputError, Limits
 
 _READ_AT_ONCE = 1_000_000  # bytes: documents are shown as they come

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from classifier.decide import Result
 from classifier.report import apart, body, lines, mark, shares
+from classifier.result import Result
 from classifier.safe import for_terminal
 from classifier.schema import BREAKS, Explanation, Label, Span
 

@@ -20,8 +20,8 @@ from classifier.corpus import formats
 from classifier.corpus.formats import Fields, Raw, Record, Reject
 from classifier.corpus.pieces import Piece, pieces
 from classifier.corpus.sources import Source, zstd_file
-from classifier.decide import Result
 from classifier.job import Job, restore
+from classifier.result import Result
 from classifier.schema import Decider, InputError, Limits
 from classifier.setup import Setup
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from classifier import Policy
-from classifier.decide import Result
+from classifier.result import Result
 from classifier.schema import LABELS, LANGUAGES, LAYOUTS, PRESETS, Segments
 from training import changes, data
 

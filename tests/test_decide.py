@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from classifier import Label, Policy
-from classifier.decide import STEPS, Result
+from classifier.decide import STEPS
+from classifier.result import Result
 from classifier.schema import LABELS, LANGUAGES, LAYOUTS, PRESETS, Kind, Segments
 
 PRESET_VALUES = {"careful": 0.95, "balanced": 0.7, "thorough": 0.5}

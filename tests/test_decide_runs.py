@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from classifier import Label, Policy, Span, disguise
-from classifier.decide import STEPS, Mark, Result, pool, thresholds
+from classifier.decide import STEPS, Mark, pool, thresholds
+from classifier.result import Result
 from classifier.schema import LABELS, LANGUAGES, Decider, Kind, Language, Layout, PolicyError, Segments
 from tests.test_decide import CONTENT, LEGAL, PRESET, PROMO, kept, make
 

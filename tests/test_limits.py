@@ -10,10 +10,11 @@ from classifier import Classifier, InputError, Limits, disguise, segment
 from classifier.corpus.formats import Record
 from classifier.corpus.tally import Tally
 from classifier.counts import add
-from classifier.decide import STEPS, Mark, Result
+from classifier.decide import STEPS, Mark
 from classifier.language import profiles
 from classifier.options import limits, parser
-from classifier.pipeline import _unread
+from classifier.reading import unread
+from classifier.result import Result
 from classifier.schema import Decider, Policy, Segments
 from tests.test_decide import PRESET
 
@@ -98,7 +99,7 @@ def test_a_document_whose_reading_fails_is_kept_whole_flagged_and_logged_and_cos
     assert caplog.records[0].exc_info
 
 
-def test_what_the_installation_lacks_is_an_error_and_no_text_is_passed_on_unread(clf, monkeypatch):
+def test_what_the_installation_lacks_is_an_error_and_no_text_is_passed_onunread(clf, monkeypatch):
     monkeypatch.setattr(profiles, "_profiles", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(InputError, match="pip install langdetect"):
@@ -107,7 +108,7 @@ def test_what_the_installation_lacks_is_an_error_and_no_text_is_passed_on_unread
 
 @pytest.mark.parametrize("policy", ["careful", "balanced", "thorough"])
 def test_what_nobody_read_is_kept_by_every_policy(policy):
-    read = _unread("Subscribe now!")
+    read = unread("Subscribe now!")
     result = Result("Subscribe now!", *read[:3], Policy(policy, thresholds={"promo": 0.0, "legal": 0.0}), PRESET)
     assert [span.kept for span in result.spans] == [True]
 

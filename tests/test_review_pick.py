@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from classifier.decide import STEPS, Mark, Result
+from classifier.decide import STEPS, Mark
+from classifier.result import Result
 from classifier.review import journal, pick, rank
 from classifier.review.journal import Document
 from classifier.schema import LABELS, LANGUAGES, Policy, Segments

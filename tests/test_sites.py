@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from classifier import Classifier, InputError, Label, Limits, Policy, cli, features, segment, sites
-from classifier.decide import REPEATED_FROM, Mark, Result
+from classifier.decide import REPEATED_FROM, Mark
 from classifier.drift import FEWEST, jumps
 from classifier.gather import Sightings, observe
+from classifier.result import Result
 from classifier.schema import LABELS, LANGUAGES, LAYOUTS, PRESETS, Decider, Segments
 from classifier.sites import LEAST_DOCUMENTS, Profiles, SiteProfile, digests, host
 

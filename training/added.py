@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.decide import Result
 from classifier.model import Model
 from classifier.pipeline import Classifier
+from classifier.result import Result
 from classifier.schema import Limits, Policy
 from classifier.store import Stored
 from training import choose, data, stages

@@ -35,7 +35,8 @@ from classifier import model as stages
 from classifier.batch import Batch, execute
 from classifier.evidence import evidence
 from classifier.job import Job
-from classifier.pipeline import Classifier, batches
+from classifier.pipeline import Classifier
+from classifier.reading import batches
 from classifier.schema import Limits, Segments
 from training import data
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.decide import Result
 from classifier.pipeline import Classifier
+from classifier.result import Result
 from classifier.schema import LABELS, Span
 from training import data, evaluate
 

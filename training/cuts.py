@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from classifier.decide import Result
+from classifier.result import Result
 from classifier.schema import BREAKS, LABELS, LANGUAGES, InputError
 from training.data import Document, lines
 

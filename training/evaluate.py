@@ -24,8 +24,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.decide import CONTENT, Result
+from classifier.decide import CONTENT
 from classifier.pipeline import Classifier
+from classifier.result import Result
 from classifier.schema import LABELS, PRESETS, ClassifierError, Policy
 from training import cuts, data
 

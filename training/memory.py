@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier import decide, drift, gather, sites
-from classifier.decide import Mark, Result
+from classifier.decide import Mark
 from classifier.pipeline import Classifier
+from classifier.result import Result
 from classifier.schema import LABELS, ClassifierError, Label, Policy
 from classifier.sites import Profiles, SiteProfile
 from training import data

@@ -12,8 +12,8 @@ try:
 except ImportError as error:
     raise ImportError("this adapter needs datatrove: pip install 'boilerplate-classifier[datatrove]'") from error
 
-from classifier.decide import Result
 from classifier.job import Verdict
+from classifier.result import Result
 from classifier.schema import Policy
 from classifier.setup import Setup, loaded
 

@@ -22,7 +22,8 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from classifier.corpus import outputs
-from classifier.decide import STEPS, Mark, Result
+from classifier.decide import STEPS, Mark
+from classifier.result import Result
 from classifier.review import rank
 from classifier.review.journal import Document, Item, Journal, Place
 from classifier.schema import LABELS, LANGUAGES, Language

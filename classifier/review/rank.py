@@ -21,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.decide import STEPS, Result
+from classifier.decide import STEPS
+from classifier.result import Result
 
 SURE_AND_WRONG, UNSURE, NEAR_THRESHOLD, ALONE = 0.024, 0.6, 0.2, 0.2
 # How far from its threshold a probability still counts as near. With 0.1 in place of it, of those first 200 and 400

@@ -10,8 +10,8 @@ from pathlib import Path
 from classifier.corpus import pieces
 from classifier.corpus.formats import Fields, Record, Reject
 from classifier.corpus.sources import STANDARD_INPUT, expand
-from classifier.decide import Result
 from classifier.pipeline import Classifier
+from classifier.result import Result
 from classifier.review import exchange, journal, pick, server, units
 from classifier.review.desk import Desk
 from classifier.review.journal import SKIP, Document, Journal
