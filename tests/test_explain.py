@@ -269,7 +269,7 @@ def test_a_pickled_result_carries_no_model_and_still_explains(clf):
 
 def test_a_model_that_has_changed_since_is_not_asked(clf):
     result = clf.label(ENGLISH)
-    explainer = reread.Explainer(str(clf._stored.folder), {"model.joblib": "0"}, Limits(), "exact", lambda text, _: [text])
+    explainer = reread.Explainer(str(clf._stored.folder), {"model.joblib": "0"}, Limits(), "exact")
     with pytest.raises(ModelUnsupported, match="another model"):
         replace(result, explainer=explainer).explain(result.spans[0])
 
