@@ -310,7 +310,8 @@ _MARKED = {
 }
 _compiled = cache(re.compile)  # at first use: all together they take as long as NumPy to load
 _HASHTAG = re.compile(r"#[^\W\d]")
-_HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*+")
+# Nothing follows the last group, so it need not be possessive; Python before 3.11.5 matches it wrongly if it is.
+_HASHTAGS = re.compile(rf"#[^\W\d][^\s#]*+#?+(?:[^#。！？，.,!?{BREAKS}]{{0,12}}#[^\W\d][^\s#]*+#?+)*")
 
 _HEAD = 3  # characters
 _SHIFT, _NONE = 21, 0x1FFFFF  # bits of a code point; beyond any of them: "whatever follows"

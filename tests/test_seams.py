@@ -51,6 +51,11 @@ def test_pieces_glued_without_a_full_stop_come_apart_by_their_form(text, second)
     assert second in pieces(text)[1:]
 
 
+def test_hashtags_are_cut_alike_by_a_python_that_matches_possessive_groups_wrongly():
+    # Before 3.11.5 it took the last mark of the first for a piece.
+    assert pieces("#A#港口# #罢工#") == ["#A#港口#", "#罢工#"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
