@@ -4,6 +4,7 @@ import hashlib
 import json
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -12,7 +13,7 @@ import pytest
 
 from classifier import context, features, store
 from classifier.kinds import Kinds
-from classifier.schema import Kind, Label, ModelDamaged
+from classifier.schema import LANGUAGES, Kind, Label, ModelDamaged
 
 KNOWN = (Kind("食谱", Label.CONTENT), Kind("affiliate", Label.PROMO))
 
@@ -108,6 +109,14 @@ def test_a_saved_model_is_read_without_a_warning_and_says_the_same(saved, shippe
         assert (one.hidden == other.hidden).all()
         assert (one.hidden_bias == other.hidden_bias).all()
         assert (one.out_scale == other.out_scale).all()
+
+
+def test_a_model_of_one_table_and_network_a_language_is_read_as_it_is(shipped, kept, tmp_path):
+    count = len(LANGUAGES)
+    columns = {name: getattr(shipped.model, name)[:count] for name in ("weights", "scale", "bias", "networks")}
+    before = replace(shipped.model, **columns)
+    again = store.load(store.save(tmp_path / "model", before, kept, "")).model
+    assert (len(again.weights), len(again.networks)) == (count, count)
 
 
 def test_a_model_that_came_from_another_process_is_written_with_the_same_bytes(shipped, kept, tmp_path):
