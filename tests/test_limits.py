@@ -99,7 +99,7 @@ def test_a_document_whose_reading_fails_is_kept_whole_flagged_and_logged_and_cos
     assert caplog.records[0].exc_info
 
 
-def test_what_the_installation_lacks_is_an_error_and_no_text_is_passed_onunread(clf, monkeypatch):
+def test_what_the_installation_lacks_is_an_error_and_no_text_is_passed_on_unread(clf, monkeypatch):
     monkeypatch.setattr(profiles, "_profiles", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(InputError, match="pip install langdetect"):
