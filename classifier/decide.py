@@ -46,15 +46,15 @@ class Scored(NamedTuple):
 
     segments: of a document; sizes: how many characters of each a reader sees. probabilities: of each label, in steps,
     segments x labels. marks: of each segment. kinds: the model's; kind_scores: how probable each is, given its label, in
-    steps, segments x kinds; None where there are none.
+    steps, segments x kinds, or None.
     """
 
     segments: Segments
     sizes: NDArray[np.int64]
-    probabilities: NDArray[np.int64]
+    probabilities: NDArray[np.uint16]
     marks: NDArray[np.uint8]
-    kinds: tuple[Kind, ...] = ()
-    kind_scores: NDArray[np.int64] | None = None
+    kinds: tuple[Kind, ...]
+    kind_scores: NDArray[np.uint16] | None
 
 
 class Runs(NamedTuple):
@@ -80,9 +80,10 @@ class Runs(NamedTuple):
 
 def decide(scored: Scored, policy: Policy, presets: Thresholds) -> Runs:
     """What a policy decides of a document, run by run. presets: the model's thresholds."""
-    segments, sizes, probabilities, every_mark, kinds, _ = scored
+    segments, sizes, _, every_mark, kinds, _ = scored
+    probabilities = scored.probabilities.astype(np.int64)
     ends = np.array(segments.ends, np.int64)
-    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))[: ends.size]
+    starts = np.append(0, ends)[:-1]
     languages = np.array(segments.languages, np.int64)
     paragraphs = np.array(segments.paragraphs, np.int64)
     labels = probabilities.argmax(1)
@@ -98,8 +99,8 @@ def decide(scored: Scored, policy: Policy, presets: Thresholds) -> Runs:
     column = np.where(asked[whole], len(LABELS) - 1 + asked[whole], labels[whole])
     removal = _removal(pooled, column, kinds, policy) / STEPS
     place = layout(sizes, languages, paragraphs)
-    alone = thresholds(policy, presets, place, kinds)[languages[whole], column]
-    alone = limits = np.where(marks[whole] & (Mark.HELD | Mark.UNREAD), np.inf, alone)
+    limits = thresholds(policy, presets, place, kinds)[languages[whole], column]
+    alone = limits = np.where(marks[whole] & (Mark.HELD | Mark.UNREAD), np.inf, limits)
     repeats = np.bitwise_and.reduceat(every_mark, whole) & Mark.REPEATED != 0
     if repeats.any():
         thorough = thresholds(Policy.thorough(policy.keep), presets, place, kinds)[languages[whole], column]
@@ -126,10 +127,10 @@ def _kinds(scored: Scored) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """The kind of each segment, counted from 1, 0 for none of its label's; and how probable each kind is, in steps."""
     if scored.kind_scores is None or not scored.kinds:
         return np.zeros(len(scored.sizes), np.intp), np.zeros((len(scored.sizes), 0), np.int64)
-    given = scored.kind_scores
+    given = scored.kind_scores.astype(np.int64)
     best = np.concatenate((STEPS - given.sum(1, keepdims=True), given), axis=1).argmax(1)
     # In place of the probability given the label, that of both.
-    label = scored.probabilities[:, [LABELS.index(kind.label) for kind in scored.kinds]]
+    label = scored.probabilities.astype(np.int64)[:, [LABELS.index(kind.label) for kind in scored.kinds]]
     return best, (given * label + STEPS // 2) // STEPS
 
 

@@ -60,9 +60,9 @@ class Explainer:
             if span.decided_by is Decider.LIMIT:
                 return Explanation(span.label, against, (), (), 0.0, Decider.LIMIT)
             start, end = seen.offsets([span.start, span.end]) if seen else (span.start, span.end)
-            read = range(bisect_right(stops, start) - 1, bisect_left(stops, end))
+            touched = range(bisect_right(stops, start) - 1, bisect_left(stops, end))
             there = replace(span, start=start, end=end)
-            told = explain.explain(model, text, ((stops[part], reading(part)) for part in read), there, against)
+            told = explain.explain(model, text, ((stops[part], reading(part)) for part in touched), there, against)
             return replace(told, words=tuple(_own(result.text, seen, word) for word in told.words)) if seen else told
 
         return why

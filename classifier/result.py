@@ -205,8 +205,7 @@ class Result:
 
     @cached_property
     def _runs(self) -> Runs:
-        given = None if self.kind_scores is None else self.kind_scores.astype(np.int64)
-        scored = Scored(self.segments, self.sizes, self.probabilities.astype(np.int64), self.marks, self.kinds, given)
+        scored = Scored(self.segments, self.sizes, self.probabilities, self.marks, self.kinds, self.kind_scores)
         return decide(scored, self.policy, self.presets)
 
     @cached_property

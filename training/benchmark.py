@@ -25,10 +25,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 # One thread, before NumPy is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from numpy.typing import NDArray
 
 from classifier import accelerate, compiled, context, features, kernels, segment, split, store
 from classifier import model as stages
@@ -137,14 +140,17 @@ def _stages(corpus: Corpus) -> Tasks:
     rows = [features.rows(batch, cut) for batch, cut in zip(groups, cuts, strict=True)]
     grams = [features.buckets(row.grams, row.bounds, model.bits) for row in rows]
     pairs = list(zip(rows, grams, strict=True))
-    scores = [context.steps(stages.local_logits(model, *pair, stages.tables_of_rows(model, pair[0]))) for pair in pairs]
-    found = [evidence(row, gram) for row, gram in pairs]
+
+    def logits(row: features.Rows, gram: NDArray[Any]) -> NDArray[Any]:
+        return stages.local_logits(model, row, gram, stages.tables_of_rows(model, row))
+
+    scores = [context.steps(logits(*pair)) for pair in pairs]
+    found = [evidence(*pair) for pair in pairs]
     inputs = [context.context_inputs(*each) for each in zip(rows, scores, found, strict=True)]
 
     def kernel() -> object:
         made = [features.rows(batch, cut) for batch, cut in zip(groups, cuts, strict=True)]
-        hashed = ((row, features.buckets(row.grams, row.bounds, model.bits)) for row in made)
-        return [stages.local_logits(model, *pair, stages.tables_of_rows(model, pair[0])) for pair in hashed]
+        return [logits(row, features.buckets(row.grams, row.bounds, model.bits)) for row in made]
 
     return {
         "cut and route": lambda: [segment.cut_many(batch) for batch in groups],
